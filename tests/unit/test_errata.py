@@ -1,0 +1,316 @@
+"""Proofs of the faults that book/errata.md lists; each test carries the entry's number there.
+
+What is transcribed from a source is the least that shows the fault, in our own words.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision.transforms import CenterCrop
+
+from parity_nb.networks import PublishedNet
+from parity_nb.objectives import mean_over_std
+from parity_nb.paths import project_root
+from parity_nb.records import published
+from parity_nb.statistics import positive_fraction
+from parity_nb.symmetry import (
+    Symmetrised,
+    equivariance_error,
+    half_turn_parity,
+    mirror,
+    mirror_where,
+    parity,
+    random_half,
+)
+
+BATCH = 2447
+"""Images that one test batch of Gibbon (2023) holds."""
+
+
+@pytest.fixture(scope="module")
+def gibbon():
+    return published("gibbon2023snails").set_index("name")
+
+
+def fractions(gibbon):
+    """The rows of Tables 4 and 6: value and error as fractions, n."""
+    rows = gibbon[gibbon.place.isin(["Table 4", "Table 6"])]
+    return rows.assign(value=rows.value / 100, error=rows.error / 100)
+
+
+# --- 1 to 7: how the test fractions were found
+
+
+def draws(loader: DataLoader, times: int) -> torch.Tensor:
+    """What the appendix evaluates: the first batch of a freshly shuffled loader, `times` times."""
+    return torch.cat([next(iter(loader)) for _ in range(times)])
+
+
+def test_1_fresh_shuffles_repeat_some_images_and_miss_others():
+    batches, size = 10, 100
+    items = torch.arange(batches * size)
+    torch.manual_seed(0)
+    seen = draws(DataLoader(items, batch_size=size, shuffle=True), batches)
+    assert len(seen) == len(items), "as many evaluations as there are images ..."
+    share = len(seen.unique()) / len(items)
+    assert share == pytest.approx(1 - (1 - 1 / batches) ** batches, abs=0.03)  # ... not all seen
+
+
+def test_1_coverage_for_the_published_sizes(gibbon):
+    batches = fractions(gibbon).n / BATCH
+    coverage = 1 - (1 - 1 / batches) ** batches
+    assert coverage["M1 S"] == pytest.approx(0.75)
+    assert coverage["L1 S"] == pytest.approx(0.65, abs=0.001)
+    assert coverage["L5 S"] == pytest.approx(0.644, abs=0.001)
+    assert coverage["L3 S"] == 1
+
+
+def test_2_every_published_test_set_is_a_whole_number_of_batches(gibbon):
+    assert (fractions(gibbon).n % BATCH == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("row", "images", "removed"),
+    [
+        ("L1 S", "Helicoidea images", None),
+        ("L2 S", "Helicoidea images", "Helicoidea hands removed"),
+        ("L5 S", "Stylommatophora images", "Stylommatophora hands removed"),
+    ],
+)
+def test_2_and_the_largest_that_fits_into_a_fifth_of_the_images(gibbon, row, images, removed):
+    kept = gibbon.value[images] - (gibbon.value[removed] if removed else 0)
+    test_set = (1 - gibbon.value["training share"] / 100) * kept
+    assert gibbon.n[row] == test_set // BATCH * BATCH < test_set
+
+
+def test_3_redrawn_batches_spread_more_than_the_quoted_error():
+    batches, size, p = 10, 200, 0.5
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(2000):
+        positive = rng.random(batches * size) < p  # a new test set, then batches drawn from it
+        found.append(np.mean([rng.permutation(positive)[:size].mean() for _ in range(batches)]))
+    quoted = np.sqrt(p * (1 - p) / (batches * size))
+    expected = np.sqrt(2 - 1 / batches)
+    assert np.std(found) / quoted == pytest.approx(expected, rel=4 / np.sqrt(2 * len(found)))
+    assert expected > 1.37
+
+
+def test_4_a_zero_counts_as_not_positive():
+    f = torch.zeros(8)
+    assert torch.count_nonzero(f > 0).item() / len(f) == 0, "the appendix's fraction"
+    f[0], f[1] = 1, -1
+    assert torch.count_nonzero(f > 0).item() / len(f) == 0.125
+    assert positive_fraction(f).fraction == 0.5
+
+
+def test_4_zeros_do_occur():
+    symmetric = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    symmetric = symmetric + mirror(symmetric)
+    f = Symmetrised(PublishedNet(), parity())(symmetric)
+    assert torch.count_nonzero(f) == 0
+
+
+def test_5_the_printed_errors_are_binomial_not_poisson(gibbon):
+    rows = fractions(gibbon)
+    binomial = np.sqrt(rows.value * (1 - rows.value) / rows.n)
+    poisson = np.sqrt(rows.value / rows.n)
+    last_digit = np.where(rows.error < 0.001, 0.0001, 0.001)
+    assert (abs(rows.error - binomial) <= last_digit / 2).all()
+    assert poisson["M3 S"] / rows.error["M3 S"] > 15
+
+
+def test_5_the_loss_has_the_sample_standard_deviation():
+    f = torch.tensor([1.0, 2.0, 4.0, 9.0])
+    assert torch.std(f).item() == pytest.approx(np.std(f.numpy(), ddof=1))
+    assert torch.std(f) != torch.sqrt(f.mean()), "a Poisson one"
+    assert torch.std(f).item() > np.std(f.numpy()), "one with n"
+
+
+def test_6_a_coin_flip_after_preprocessing_hides_an_asymmetric_pipeline():
+    generator = torch.Generator().manual_seed(0)
+    raw = torch.rand(4000, 1, 8, 8, generator=generator)  # a population without handedness
+    coin = random_half(len(raw), generator)
+
+    def pipeline(x):
+        return x + torch.linspace(0, 1, 8)  # a camera that is brighter on the right
+
+    def f(x):
+        return (x * torch.linspace(-1, 1, 8)).sum((1, 2, 3))  # odd, and fond of the right
+
+    assert equivariance_error(f, raw, mirror, torch.neg).relative < 1e-6
+    as_it_is = positive_fraction(f(pipeline(raw)))
+    coin_first = positive_fraction(f(pipeline(mirror_where(raw, coin))))
+    coin_last = positive_fraction(f(mirror_where(pipeline(raw), coin)))
+    assert as_it_is.fraction > 0.99 and coin_first.fraction > 0.99, "the pipeline's fault shows"
+    assert coin_last.positive == pytest.approx(len(raw) / 2, abs=3 * np.sqrt(len(raw)) / 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_6_it_is_a_fair_coin_whatever_the_images_and_the_network(seed):
+    torch.manual_seed(seed)
+    network = Symmetrised(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, 1)),
+                          half_turn_parity())  # fmt: skip
+    x = torch.rand(50, 1, 8, 8)
+    coin = random_half(len(x), torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        f, flipped = network(x), network(mirror_where(x, coin))
+    torch.testing.assert_close(flipped, torch.where(coin, -f, f), rtol=1e-4, atol=1e-6)
+
+
+def spread(row, batches):
+    """Standard deviation of a fraction from redrawn batches (3), as a fraction."""
+    return np.sqrt(row.value * (1 - row.value) / row.n * (2 - 1 / batches))
+
+
+def test_7_colour_against_grey_is_not_decided(gibbon):
+    rows = fractions(gibbon)
+    colour, grey = rows.loc["L2 S"], rows.loc["L4 S"]
+    batches = colour.n / BATCH
+    # the images are the same, so their own scatter may cancel; that of redrawing cannot
+    redrawing = [r.value * (1 - r.value) / r.n * (1 - 1 / batches) for r in (colour, grey)]
+    assert (colour.value - grey.value) / np.sqrt(sum(redrawing)) < 1.8
+
+
+def test_7_swapped_networks_are_not_a_detection(gibbon):
+    row = fractions(gibbon).loc["L6 S"]
+    z = (row.value - 0.5) / spread(row, row.n / BATCH)
+    assert 1.7 < z < 1.9
+    one_sided = stats.norm.sf(z)
+    assert one_sided > 0.03
+
+
+# --- 8 to 10: training
+
+
+def test_8_both_groups_train_one_network():
+    """The appendix makes one network, hands it to S and SLR, trains S and then SLR."""
+    torch.manual_seed(0)
+    network = nn.Linear(2, 1, bias=False)  # odd already
+    nets = {"S": network, "SLR": network}
+    optimisers = {name: torch.optim.SGD(net.parameters(), lr=0.1) for name, net in nets.items()}
+    fresh = network.weight.detach().clone()
+
+    for _ in range(20):
+        optimisers["S"].zero_grad()
+        mean_over_std(nets["S"](torch.randn(64, 2) + 1).squeeze(1)).backward()
+        optimisers["S"].step()
+
+    assert torch.equal(nets["SLR"].weight, nets["S"].weight), "SLR starts where S ended"
+    assert not torch.equal(nets["SLR"].weight, fresh)
+
+
+def test_9_the_weights_are_saved_under_one_name_and_sought_under_another():
+    for word in ("", "EXTENSION", "_END15", "_M3"):
+        saved = "S" + word + ".pth"
+        sought = "S" + ("_END" + str(15) + word) + ".pth"
+        assert saved != sought
+
+
+@pytest.mark.filterwarnings("ignore:std:UserWarning")
+def test_10_a_last_batch_of_one_image_ruins_the_network():
+    one = torch.tensor([0.3], requires_grad=True)
+    loss = -one.mean() / torch.std(one)
+    loss.backward()
+    assert torch.isnan(loss) and torch.isnan(one.grad).all()
+    with pytest.raises(ValueError, match="at least two values"):
+        mean_over_std(one)
+
+
+# --- 11 to 13: preparing images
+
+
+def test_11_the_jpeg_quality_ends_at_100():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    assert jpeg(noise, 200)[0] == jpeg(noise, 100)[0]
+    assert jpeg(noise, 0)[0] == jpeg(noise, 1)[0]
+    assert jpeg(noise, 100)[0] != jpeg(noise, 90)[0]
+
+
+def jpeg(image: np.ndarray, quality: int) -> tuple[bytes, np.ndarray]:
+    """The JPEG file of an image (H, W) or (H, W, 3), and the image that it decodes to."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return file.getvalue(), np.asarray(Image.open(file))
+
+
+def smooth_image(width: int, seed: int = 0) -> np.ndarray:
+    noise = torch.rand(1, 1, width, width, generator=torch.Generator().manual_seed(seed))
+    noise = nn.functional.avg_pool2d(noise, 5, 1, 2)[0, 0]
+    return (255 * (noise - noise.min()) / (noise.max() - noise.min())).byte().numpy()
+
+
+@pytest.mark.parametrize("quality", [1, 20, 90])
+def test_12_jpeg_breaks_parity_where_blocks_do_not_fill_the_width(quality):
+    def moved(width):
+        image = smooth_image(width)
+        left, right = jpeg(image[:, ::-1].copy(), quality)[1], jpeg(image, quality)[1][:, ::-1]
+        return np.abs(left.astype(int) - right).mean()
+
+    assert moved(250) > 2, "grey levels, on average over the image"
+    assert moved(256) < 0.05
+
+
+@pytest.mark.parametrize("width", range(64, 74))
+def test_13_the_centre_crop_is_off_centre_for_odd_widths(width):
+    image = torch.arange(64 * width).reshape(1, 64, width)
+    crop = CenterCrop(64)
+    commutes = torch.equal(crop(mirror(image)), mirror(crop(image)))
+    assert commutes == (width % 2 == 0)
+
+
+# --- 14 to 16: theory
+
+
+def test_14_angular_momentum_is_r_cross_p():
+    rng = np.random.default_rng(0)
+    r, p = rng.normal(size=(2, 3))
+    momentum = np.cross(r, p)
+    np.testing.assert_allclose(np.cross(-r, -p), momentum)  # axial: parity leaves it
+    np.testing.assert_allclose(np.cross(momentum, -r), -np.cross(momentum, r))  # L x r: polar
+
+
+def test_15_one_mirror_pair_does_not_make_a_set_symmetric():
+    images = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    images[1] = mirror(images[0])  # condition (b): there is a pair; the third image is alone
+    found = {tuple(x.flatten().tolist()) for x in images}
+    mirrored = {tuple(x.flatten().tolist()) for x in mirror(images)}
+    assert found != mirrored
+    assert len(found & mirrored) == 2
+
+
+def test_16_more_than_half_is_no_evidence_by_itself():
+    """A symmetric population, any odd function: above one half in half of all samples."""
+    for n in (2447, 4894, 24470):
+        assert stats.binom.sf(n // 2, n, 0.5) == pytest.approx(0.5, abs=0.01)
+
+
+def test_16_on_its_own_training_images_an_odd_function_always_finds_something():
+    rng = np.random.default_rng(0)
+    training, test = rng.normal(size=(2, 200, 1000))  # symmetric under x -> -x
+    w = training.mean(axis=0)  # f(x) = w . x is odd
+    assert (training @ w > 0).mean() > 0.95
+    assert positive_fraction(test @ w).p_exact > 0.001
+
+
+# --- the page
+
+
+def test_every_entry_has_its_proof_and_every_proof_its_entry():
+    page = (project_root() / "book/errata.md").read_text(encoding="utf-8")
+    entries = {int(n) for n in re.findall(r"^### (\d+)\. ", page, re.MULTILINE)}
+    proofs = {int(m.group(1)) for m in map(re.compile(r"test_(\d+)_").match, globals()) if m}
+    assert entries == proofs
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named <= set(globals()), "the page names tests that do not exist"
+    for number in entries:
+        assert any(name.startswith(f"test_{number}_") for name in named), f"entry {number}"
