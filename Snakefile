@@ -1,0 +1,103 @@
+# The book as a graph: every run of every chapter, then the site.
+#
+#   snakemake --cores 2 --config preset=quick          (make book does this)
+#   snakemake --executor slurm --jobs 50 ...           on a cluster, with the executor's plugin
+#
+# Which runs there are, and what each depends on, is read from _toc.yml, presets/ and the chapters
+# themselves by parity_nb.pipeline, which needs PyYAML only.  This file keeps to what Snakemake 7
+# (REANA) and 9 both understand.
+
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path("src").resolve()))
+
+from parity_nb.pipeline import Preset, module_files, renders, renders_for
+
+PRESET = config.get("preset", "quick")
+BUILD = f"build/{PRESET}"
+RUNS = Preset(PRESET, Path(".")).runs()
+PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
+PACKAGE = sorted(str(path) for path in Path("src/parity_nb").rglob("*.py"))
+RENDERS = renders(RUNS.values())
+IMAGE = config.get("image", "docker://parity-nb:latest")
+
+
+wildcard_constraints:
+    chapter="[^/]+/[^/]+",
+    run="[^/]+",
+
+
+def records(chapter):
+    """Records of all runs of a chapter, this build's and the committed ones."""
+    mine = [f"{BUILD}/records/{name}/{run}.json" for name, run in RUNS if name == chapter]
+    return mine + sorted(str(p) for p in Path("book/records").glob(f"*/{chapter}/*.json"))
+
+
+def needs(wildcards):
+    """What a run of a chapter is made from."""
+    run = RUNS[wildcards.chapter, wildcards.run]
+    chapter = run.chapter
+    files = [str(chapter.source), *map(str, chapter.modules)]
+    for name in chapter.reads:
+        files += records(name)
+    if renders_for(run):
+        files.append(f"{BUILD}/rendered/{run.parameters['images']}.txt")
+    return files
+
+
+def settings(wildcards):
+    """The run's parameters as options of the command line."""
+    run = RUNS[wildcards.chapter, wildcards.run]
+    return " ".join(f"-p {shlex.quote(f'{k}={v}')}" for k, v in sorted(run.settings.items()))
+
+
+rule site:
+    input:
+        [f"{BUILD}/runs/{chapter}/{run}.ipynb" for chapter, run in RUNS],
+        PAGES,
+        PACKAGE,
+        "_config.yml",
+        "_toc.yml",
+    output:
+        f"{BUILD}/site/index.html",
+    container:
+        IMAGE
+    shell:
+        f"PARITY_NB_BUILD={BUILD} parity-nb site {PRESET}"
+
+
+rule render:
+    input:
+        [str(path) for path in module_files(["parity_nb.snails.sets"], Path("src"))],
+    output:
+        f"{BUILD}/rendered/{{images}}.txt",
+    params:
+        sets=lambda wildcards: " ".join(":".join(pair) for pair in RENDERS[int(wildcards.images)]),
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=4000,
+    container:
+        IMAGE
+    shell:
+        "parity-nb render {params.sets} --images {wildcards.images} > {output}"
+
+
+rule chapter:
+    input:
+        needs,
+    output:
+        notebook=f"{BUILD}/runs/{{chapter}}/{{run}}.ipynb",
+        record=f"{BUILD}/records/{{chapter}}/{{run}}.json",
+    params:
+        settings=settings,
+    threads: 1
+    resources:
+        mem_mb=4000,
+    container:
+        IMAGE
+    shell:
+        f"PARITY_NB_BUILD={BUILD} "
+        "parity-nb run {wildcards.chapter} {params.settings}"
+        " --output {output.notebook} --no-progress"

@@ -1,0 +1,151 @@
+"""The command `parity-nb`: run a chapter, list chapters, get data, make the site's parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity_nb.execution import execute, find_chapter, help_text, parse
+from parity_nb.paths import build_dir, project_root
+from parity_nb.pipeline import Preset, chapters
+from parity_nb.site import assemble, build_site, keep_records, publish
+from parity_nb.tables import refill
+
+app = typer.Typer(
+    help="Run the chapters of the book with other parameters, get data, make the site.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _fail(error: Exception) -> typer.Exit:
+    text = error.args[0] if isinstance(error, KeyError) else error  # str(KeyError) adds quotes
+    typer.echo(text, err=True)
+    return typer.Exit(2)
+
+
+@app.command()
+def run(
+    chapter: Annotated[str, typer.Argument(help="such as snails/training")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value, repeatable")
+    ] = None,
+    preset: Annotated[str | None, typer.Option("-f", "--preset", help="smoke, study, full")] = None,
+    output: Annotated[Path | None, typer.Option(help="path of the executed notebook")] = None,
+    progress: Annotated[bool, typer.Option(help="show a bar of executed cells")] = True,
+) -> None:
+    """Execute one chapter; unknown or badly typed parameters are refused."""
+    root = project_root()
+    try:
+        found = find_chapter(chapter, root)
+        settings = Preset(preset, root).settings(chapter) if preset else {}
+        values = {**settings, **parse(found, parameter or [])}
+        path = execute(found, values, output, progress)
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise _fail(error) from None
+    typer.echo(path)
+
+
+@app.command("chapters")
+def list_chapters(
+    name: Annotated[str | None, typer.Argument(help="show one chapter's parameters")] = None,
+) -> None:
+    """List the chapters, or the parameters of one."""
+    root = project_root()
+    if name is None:
+        typer.echo("\n".join(chapters(root)))
+        return
+    try:
+        typer.echo(help_text(find_chapter(name, root)))
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise _fail(error) from None
+
+
+@app.command()
+def data(
+    names: Annotated[list[str] | None, typer.Argument(help="all of them if none is named")] = None,
+) -> None:
+    """Get optional data sets that are not made here, with checksum, licence and source."""
+    from parity_nb.fetch import FetchError, available, dataset
+
+    try:
+        for name in names or available().index:
+            typer.echo(dataset(name))
+    except FetchError as error:
+        raise _fail(error) from None
+
+
+@app.command()
+def render(
+    sets: Annotated[list[str], typer.Argument(help="such as M3:S M3:SLR")],
+    images: Annotated[int, typer.Option(help="images in each set")],
+) -> None:
+    """Render data sets of model snails into the cache, which chapters share."""
+    from parity_nb.snails.sets import model_sets
+
+    try:
+        wanted = [tuple(word.split(":", 1)) for word in sets]
+        if any(len(pair) != 2 for pair in wanted):
+            raise ValueError(f"{sets}: write DATASET:VARIANT, such as M3:S")
+        for made in model_sets(wanted, images):
+            typer.echo(f"{made.name}: {len(made)} images")
+    except (ValueError, RuntimeError) as error:
+        raise _fail(error) from None
+
+
+@app.command("site")
+def make_site(
+    preset: Annotated[str, typer.Argument(help="smoke, quick, study, full")] = "quick",
+) -> None:
+    """Assemble the executed chapters of a preset and build the site."""
+    root = project_root()
+    try:
+        source = assemble(Preset(preset, root), build_dir(), root)
+        index = build_site(source, build_dir() / "site")
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        raise _fail(error) from None
+    typer.echo(f"The book is ready: {index}")
+
+
+@app.command()
+def keep(
+    preset: Annotated[str, typer.Argument(help="whose records")] = "study",
+) -> None:
+    """Copy the records of a preset to book/records, to be committed; others there are dropped."""
+    root = project_root()
+    try:
+        for path in keep_records(Preset(preset, root), root):
+            typer.echo(path.relative_to(root))
+    except (ValueError, FileNotFoundError) as error:
+        raise _fail(error) from None
+
+
+@app.command("publish")
+def publish_site(
+    target: Annotated[Path, typer.Argument(help="folder to copy the site into")],
+    preset: Annotated[str, typer.Option(help="whose site")] = "quick",
+) -> None:
+    """Copy the built site into a folder that is empty or an earlier publication."""
+    try:
+        publish(project_root() / "build" / preset / "site", target)
+    except (FileNotFoundError, FileExistsError) as error:
+        raise _fail(error) from None
+    typer.echo(f"Published to {target}")
+
+
+@app.command()
+def readme(
+    check: Annotated[bool, typer.Option(help="only say whether the tables are current")] = False,
+) -> None:
+    """Refill the tables of README.md from the committed records."""
+    path = project_root() / "README.md"
+    text = path.read_text(encoding="utf-8")
+    new = refill(text)
+    if check and new != text:
+        typer.echo("README.md differs from the records; run `parity-nb readme`", err=True)
+        raise typer.Exit(1)
+    if new != text:
+        path.write_text(new, encoding="utf-8")

@@ -1,0 +1,183 @@
+"""Papermill made strict: one run of one chapter, refused if a parameter is not what it says."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from parity_nb.paths import build_dir
+from parity_nb.pipeline import Chapter, Parameter, Run, chapters
+
+ENVIRONMENT = {
+    # How many threads share a sum changes its last digits: every run has the same count.
+    "OMP_NUM_THREADS": "1",
+    # Large tensors stay with the process instead of going back to the system page by page.
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "PYVISTA_OFF_SCREEN": "true",
+}
+"""What a kernel starts with, unless the caller's environment says otherwise."""
+
+
+def find_chapter(name: str, root: Path) -> Chapter:
+    """A chapter by name, such as "snails/training".
+
+    Raises:
+        KeyError: if there is none, naming those there are.
+    """
+    known = chapters(root)
+    if name not in known:
+        raise KeyError(f"no chapter {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def checked(chapter: Chapter, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, if they name parameters of the chapter and have the right types.
+
+    Raises:
+        ValueError: for an unknown name or a wrong type, listing the known parameters.
+    """
+    for name, value in values.items():
+        parameter = chapter.parameters.get(name)
+        if parameter is None:
+            raise ValueError(f"{chapter.name} has no parameter {name!r}.\n{help_text(chapter)}")
+        if not _fits(value, _type(parameter)):
+            raise ValueError(
+                f"{chapter.name}: {name} must be {parameter.type}, not {value!r}.\n"
+                f"{help_text(chapter)}"
+            )
+    return {name: _cast(value, _type(chapter.parameters[name])) for name, value in values.items()}
+
+
+def parse(chapter: Chapter, words: list[str]) -> dict[str, Any]:
+    """Values from command-line words `name=value`, read as the parameter's type wants.
+
+    Raises:
+        ValueError: for a word of another form, an unknown name or a wrong type.
+    """
+    values = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise ValueError(f"-p {word}: write -p name=value")
+        parameter = chapter.parameters.get(name)
+        is_text = parameter is not None and _type(parameter) is str
+        values[name] = text if is_text else yaml.safe_load(text)
+    return checked(chapter, values)
+
+
+def help_text(chapter: Chapter) -> str:
+    """The chapter's parameters with types, defaults and meaning, one a line."""
+    lines = [f"  {parameter}" for parameter in chapter.parameters.values()]
+    return "\n".join([f"Parameters of {chapter.name}:", *lines])
+
+
+def execute(
+    chapter: Chapter,
+    values: Mapping[str, Any] | None = None,
+    output: Path | None = None,
+    progress: bool = True,
+) -> Path:
+    """Run a chapter with papermill, in the folder of its notebook.
+
+    The notebook is made from the chapter's Python file.  The executed one appears under its
+    own name only when every cell has run; until then, and after a failure, it is called
+    `<name>.part.ipynb`.
+
+    Args:
+        chapter: the chapter.
+        values: parameters that differ from the defaults.
+        output: path of the executed notebook; by default under `build_dir()/runs`.
+        progress: show a progress bar of cells.
+
+    Returns:
+        The path of the executed notebook.
+
+    Raises:
+        ValueError: for an unknown or badly typed parameter, before anything runs.
+        papermill.PapermillExecutionError: if a cell raises.
+    """
+    import jupytext
+    import nbformat
+    import papermill
+
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    settings = checked(chapter, values or {})
+    if output is None:
+        run = Run(chapter, settings, page=False)
+        output = build_dir() / "runs" / chapter.name / f"{run.id}.ipynb"
+    output = output.resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f"{output.stem}.part.ipynb")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / chapter.notebook.name
+        nbformat.write(jupytext.read(chapter.source), source)
+        papermill.execute_notebook(
+            str(source),
+            str(part),
+            parameters=settings,
+            kernel_name="python3",
+            cwd=str(chapter.source.parent),
+            progress_bar=progress,
+            request_save_on_cell_execute=False,
+        )
+    part.replace(output)
+    return output
+
+
+def check_record(record: Mapping[str, Any], known: Mapping[str, Chapter]) -> None:
+    """Check that a record could have been written by today's chapter.
+
+    Raises:
+        ValueError: if the chapter is gone, or its parameters have changed.
+    """
+    name = record["chapter"]
+    if name not in known:
+        raise ValueError(f"stale record: there is no chapter {name!r} any more")
+    chapter, parameters = known[name], record["parameters"]
+    if missing := set(chapter.parameters) - set(parameters):
+        raise ValueError(f"stale record: {name} has new parameters {sorted(missing)}; run it again")
+    try:
+        checked(chapter, parameters)
+    except ValueError as error:
+        raise ValueError(f"stale record: {error}") from None
+    run = Run(chapter, parameters, page=False)
+    if record["run"] != run.id:
+        raise ValueError(f"stale record: it is called {record['run']}, {name} calls it {run.id}")
+
+
+_NAMES = {"str": str, "int": int, "float": float, "bool": bool, "None": None}
+
+
+def _type(parameter: Parameter) -> Any:
+    """The annotation as a type: literals, lists, tuples, dicts and unions of them."""
+    names = {**_NAMES, "list": list, "tuple": tuple, "dict": dict}
+    return eval(parameter.type, {"__builtins__": {}}, names)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, one) for one in arguments)
+    if kind is None or kind is type(None):
+        return value is None
+    if origin is not None:
+        return isinstance(value, (list, tuple)) and all(_fits(v, arguments[0]) for v in value)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _cast(value: Any, kind: Any) -> Any:
+    """An int where a float is declared becomes one, so that records compare."""
+    return float(value) if kind is float else value
