@@ -21,7 +21,7 @@ def test_mean_over_std_ignores_the_scale_and_is_odd():
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_mean_over_std_refuses_a_batch_without_a_standard_deviation(n):
-    with pytest.raises(ValueError, match="at least two values.*merge the last short batch"):
+    with pytest.raises(ValueError, match=r"at least two values.*merge the last short batch"):
         mean_over_std(torch.ones(n))
 
 

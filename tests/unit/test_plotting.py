@@ -7,9 +7,9 @@ import torch
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from parity_nb.plotting import image_grid, signed_histogram, signed_norm, use_style  # noqa: E402
+from parity_nb.plotting import image_grid, signed_histogram, signed_norm, use_style
 
 
 @pytest.fixture(autouse=True)
