@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 SIGNED = "RdBu_r"
-NEGATIVE, POSITIVE, NEUTRAL = "#2166ac", "#b2182b", "#595959"
+NEGATIVE, POSITIVE = "#2166ac", "#b2182b"
 # Okabe and Ito's palette, blue and vermilion first because they are the signed colours' kin
 CYCLE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
 
@@ -84,7 +84,8 @@ def image_grid(
         values = np.asarray(_on_host(values), dtype=float).ravel()
         if len(values) != n:
             raise ValueError(f"{len(values)} values for {n} images")
-        frames = mpl.colormaps[SIGNED](signed_norm(values)(values))
+        # the ends of the map are nearly black: stop short of them
+        frames = mpl.colormaps[SIGNED](0.5 + 0.8 * (signed_norm(values)(values) - 0.5))
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * 0.8, rows * 0.8), squeeze=False, layout="constrained"
     )
@@ -131,7 +132,7 @@ def signed_histogram(
     centres = (edges[:-1] + edges[1:]) / 2
     colours = np.where(centres > 0, POSITIVE, NEGATIVE)
     ax.bar(centres, counts, width=np.diff(edges), color=colours)
-    ax.stairs(counts[::-1], edges, color=NEUTRAL, linewidth=1.0, label="mirror image")
+    ax.stairs(counts[::-1], edges, color="black", linewidth=1.0, label="mirror image")
     ax.set(xlabel=label or "$f$", ylabel="items", xlim=(-reach, reach))
     return ax
 

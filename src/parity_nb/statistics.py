@@ -39,6 +39,11 @@ def _values(f: Tensor | ArrayLike, least: int = 1) -> np.ndarray:
     return values
 
 
+def _p_text(relation: str, p: float) -> str:
+    """A p-value; the smallest ones do not fit into a float and would read as 0."""
+    return f"p {relation} {p:.3g}" if p > 1e-300 else "p < 1e-300"
+
+
 # --- the positive fraction
 
 
@@ -75,10 +80,9 @@ class PositiveFraction:
 
     def __str__(self) -> str:
         low, high = self.interval
-        p = f"{self.p_exact:.3g}" if self.p_exact > 1e-300 else "below 1e-300"
         return (
-            f"{self.fraction:.4f} +- {self.std:.4f} (n = {self.n}; "
-            f"{self.level:.0%} interval {low:.4f} to {high:.4f}; exact p {p})"
+            f"{self.fraction:.4f} +- {self.std:.4f} (n = {self.n}; {self.level:.0%} interval "
+            f"{low:.4f} to {high:.4f}; exact {_p_text('=', self.p_exact)})"
         )
 
 
@@ -201,7 +205,8 @@ class Quality:
     p_bound: float
 
     def __str__(self) -> str:
-        return f"{self.q:.4f} +- {self.error:.4f} nats (n = {self.n}; p <= {self.p_bound:.3g})"
+        bound = _p_text("<=", self.p_bound)
+        return f"{self.q:.4f} +- {self.error:.4f} nats (n = {self.n}; {bound})"
 
 
 def quality(phi: Tensor | ArrayLike) -> Quality:

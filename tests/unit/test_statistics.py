@@ -186,8 +186,10 @@ def test_interval_covers_at_least_as_often_as_its_level():
 
 
 def test_a_vanishing_p_is_printed_as_a_bound():
-    assert "below 1e-300" in str(positive_fraction(np.ones(5000)))
-    assert "p <= " in str(quality([0.1, 0.2]))
+    assert "p < 1e-300" in str(positive_fraction(np.ones(5000)))
+    assert "p < 1e-300" in str(quality(np.full(5000, 9.0)))
+    assert "p <= 0.9" in str(quality([0.1, 0.05]))
+    assert "exact p = 0.5)" in str(positive_fraction([1.0]))
 
 
 def test_mean_test_enumerated():
