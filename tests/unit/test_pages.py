@@ -1,0 +1,74 @@
+"""The pages are true of the project: commands, modules, files and words that they name exist."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.main import get_command
+
+from parity_nb.cli import app
+from parity_nb.paths import project_root
+
+ROOT = project_root()
+PACKAGE = ROOT / "src/parity_nb"
+TERMS = (
+    "parity-odd", "parity-even", "chirality", "oddness", "character", "positive fraction",
+    "control set", "blind spot", "e-value", "exact p-value", "mid p-value", "half turn",
+)  # fmt: skip
+"""Words that every chapter may link to."""
+UNDOCUMENTED = {"cli", "sphinxext"}
+"""Modules that readers do not import: the command line, in running.md, and the site's extension."""
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+GUIDES = ("README.md", "CONTRIBUTING.md", "book/running.md", "book/index.md")
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_make_verbs_exist(name):
+    verbs = set(re.findall(r"^([a-z]+):.*## ", page("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", page(name), re.MULTILINE))
+    assert named <= verbs | {"help"}
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_commands_exist(name):
+    commands = set(get_command(app).commands)
+    named = set(re.findall(r"parity-nb ([a-z]+)", page(name)))
+    assert named <= commands
+
+
+def test_running_names_every_verb():
+    verbs = set(re.findall(r"^([a-z]+):.*## ", page("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)", page("book/running.md")))
+    assert verbs - {"install", "help"} <= named
+
+
+def test_running_names_every_preset():
+    for preset in (ROOT / "presets").glob("*.yaml"):
+        assert f"| `{preset.stem}` |" in page("book/running.md")
+
+
+def test_api_lists_every_module():
+    modules = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    listed = set(re.findall(r"automodule:: parity_nb\.(\S+)", page("book/api.md")))
+    assert listed == modules - UNDOCUMENTED
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_glossary_has(term):
+    assert re.search(rf"^{re.escape(term)}$", page("book/glossary.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*GUIDES, "book/errata.md"])
+def test_linked_files_exist(name):
+    for target in re.findall(r"\]\(([^)#:]+)\)|\{figure\} (\S+)", page(name)):
+        assert ((ROOT / name).parent / "".join(target)).exists(), target
