@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from parity_nb import images
 from parity_nb.networks import PublishedNet
 from parity_nb.paths import project_root
 from parity_nb.records import published
+from parity_nb.snails import sets
 from parity_nb.tables import refill
+from parity_nb.training import Recipe
 
 ROOT = project_root()
 SOURCES = tomllib.loads((ROOT / "book/published.toml").read_text(encoding="utf-8"))
@@ -72,6 +75,35 @@ def test_network_is_the_published_one():
     assert net.fc1.out_features == value["first hidden layer"]
     assert net.fc2.out_features == value["second hidden layer"]
     assert net.fc3.out_features == 1
+
+
+def test_recipe_is_the_published_one():
+    value = published("gibbon2023snails").set_index("name").value
+    recipe = Recipe.published()
+    assert (recipe.optimiser, recipe.schedule, recipe.objective) == (
+        "sgd",
+        "constant",
+        "mean over std",
+    )
+    assert recipe.rate == value["learning rate"]
+    assert recipe.momentum == value["momentum"]
+    assert recipe.batch == value["training batch"]
+    assert recipe.epochs == value["epochs"]
+    assert recipe.decay == 0
+
+
+def test_image_preparation_is_the_published_one():
+    value = published("gibbon2023snails").set_index("name").value
+    colours = ("red", "green", "blue")
+    assert tuple(value[f"{colour} mean"] for colour in colours) == images.IMAGENET_MEAN
+    assert tuple(value[f"{colour} standard deviation"] for colour in colours) == images.IMAGENET_STD
+    assert tuple(value[f"grey from {colour}"] for colour in colours) == images.BT601
+    standard = published("bt601").set_index("name").value
+    assert max(abs(value[name] - standard[name]) for name in standard.index) < 0.00015
+    assert value["image size"] == sets.PIXELS
+    for letter in "abc":
+        for size in (256, 250):
+            assert sets.MODEL_SETS[f"M2{letter}-{size}"].quality == value[f"M2{letter} quality"]
 
 
 def test_bib_keys_are_unique():
