@@ -31,9 +31,8 @@ book: $(STAMP) ## execute every chapter and build the site
 	@echo "The book is ready: $(CURDIR)/build/$(PRESET)/site/index.html"
 
 study: $(STAMP) ## execute the study and copy its records to book/records/study
-	$(SNAKEMAKE) --config preset=study --until chapter
-	parity-nb keep study
 	$(SNAKEMAKE) --config preset=study
+	parity-nb keep study
 	@echo "The book is ready: $(CURDIR)/build/study/site/index.html"
 
 test: $(STAMP) ## run all tests

@@ -18,7 +18,10 @@ from parity_nb.pipeline import Preset, module_files, renders, renders_for
 PRESET = config.get("preset", "quick")
 BUILD = f"build/{PRESET}"
 RUNS = Preset(PRESET, Path(".")).runs()
-PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
+COMMITTED = [
+    path for path in Path("book/records").glob("*/*/*/*.json") if path.parts[2] != PRESET
+]  # a preset's own records stand for the committed ones of its name
+PAGES = [path for path in Path("book").rglob("*") if path.is_file() and "records" not in path.parts]
 PACKAGE = sorted(str(path) for path in Path("src/parity_nb").rglob("*.py"))
 RENDERS = renders(RUNS.values())
 IMAGE = config.get("image", "docker://parity-nb:latest")
@@ -32,7 +35,8 @@ wildcard_constraints:
 def records(chapter):
     """Records of all runs of a chapter, this build's and the committed ones."""
     mine = [f"{BUILD}/records/{name}/{run}.json" for name, run in RUNS if name == chapter]
-    return mine + sorted(str(p) for p in Path("book/records").glob(f"*/{chapter}/*.json"))
+    theirs = [str(path) for path in COMMITTED if "/".join(path.parts[3:5]) == chapter]
+    return mine + sorted(theirs)
 
 
 def needs(wildcards):
@@ -56,7 +60,7 @@ def settings(wildcards):
 rule site:
     input:
         [f"{BUILD}/runs/{chapter}/{run}.ipynb" for chapter, run in RUNS],
-        PAGES,
+        sorted(map(str, PAGES + COMMITTED)),
         PACKAGE,
         "_config.yml",
         "_toc.yml",

@@ -34,20 +34,23 @@ TRAINING = """
 # A number depends on a parameter: $x^2$.
 
 # %%
-from parity_nb.naming import run_id
+import time
+
 from parity_nb.records import Records, provenance
 
 # %% tags=["parameters"]
 dataset: str = "M3"  # name of the data set
 images: int = 100  # number of images
 rate: float = 0.5  # learning rate
+wait: float = 0.0  # pause, seconds
 seed: int = 0  # random seed
 
 # %%
-parameters = dict(dataset=dataset, images=images, rate=rate, seed=seed)
+parameters = dict(dataset=dataset, images=images, rate=rate, wait=wait, seed=seed)
 run = Records("snails/training", parameters=parameters, run=("dataset", "seed"))
 
 # %%
+time.sleep(wait)
 if images < 0:
     raise ValueError("images must not be negative")
 

@@ -127,7 +127,6 @@ def execute(
             kernel_name="python3",
             cwd=str(chapter.source.parent),
             progress_bar=progress,
-            request_save_on_cell_execute=False,
         )
     part.replace(output)
     return output

@@ -36,8 +36,13 @@ NUMBER_COLUMNS = ("name", "value", "error", "n", "unit")
 
 
 def records_dir(where: str = "run") -> Path:
-    """The folder of records: "run" for this build, else a committed set such as "study"."""
-    return build_dir() / "records" if where == "run" else project_root() / "book/records" / where
+    """The folder of records: "run" for this build, else a committed set such as "study".
+
+    While a preset is built, its own records stand for the committed ones of that name.
+    """
+    if where in ("run", build_dir().name):
+        return build_dir() / "records"
+    return project_root() / "book/records" / where
 
 
 def format_number(value: Any, error: float | None = None, unit: str = "") -> str:

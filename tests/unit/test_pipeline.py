@@ -1,0 +1,138 @@
+import subprocess
+import sys
+
+import pytest
+from little_book import make_little_book
+
+from parity_nb.pipeline import Chapter, Preset, chapters, module_files
+
+
+@pytest.fixture
+def book(tmp_path):
+    return make_little_book(tmp_path)
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_chapter_says_what_the_pipeline_needs(book):
+    training, results = chapters(book).values()
+    assert (training.name, results.name) == ("snails/training", "snails/results")
+    assert training.defaults == {
+        "dataset": "M3",
+        "images": 100,
+        "rate": 0.5,
+        "wait": 0.0,
+        "seed": 0,
+    }
+    assert str(training.parameters["rate"]) == "rate: float = 0.5  # learning rate"
+    assert training.run == ("dataset", "seed")
+    assert results.run == ()
+    assert results.reads == ("snails/training",)
+    modules = {path.name for path in training.modules}
+    assert {"records.py", "paths.py", "naming.py"} <= modules
+    assert not {"cli.py", "symmetry.py", "execution.py"} & modules
+
+
+def test_imports_are_followed(tmp_path):
+    files = {
+        "p/__init__.py": "",
+        "p/a.py": "from . import b\nfrom .part import d",
+        "p/b.py": "import p.c",
+        "p/c.py": "",
+        "p/e.py": "",
+        "p/part/__init__.py": "",
+        "p/part/d.py": "from ..c import x",
+        "p/part/f.py": "from .d import x",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+
+    def found(name):
+        return {str(path.relative_to(tmp_path)) for path in module_files([name], tmp_path)}
+
+    assert found("p.c") == {"p/__init__.py", "p/c.py"}
+    assert found("p.a") == set(files) - {"p/e.py", "p/part/f.py"}
+    assert found("p.part.f") == {
+        "p/__init__.py", "p/c.py", "p/part/__init__.py", "p/part/d.py", "p/part/f.py"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "images = 100  # number of images",
+        "images: int = 10 * 10  # number of images",
+        "images: int = 100",
+        "images: int  # number of images",
+        "import os  # nothing",
+    ],
+)
+def test_parameters_are_typed_literals_with_help(book, line):
+    change(book / "notebooks/snails/training.py", "images: int = 100  # number of images", line)
+    with pytest.raises(ValueError, match=r"training\.py.*write `name: type = literal  # meaning`"):
+        _ = Chapter("snails/training", book).parameters
+
+
+def test_one_parameters_cell(book):
+    change(book / "notebooks/snails/training.py", ' tags=["parameters"]', "")
+    with pytest.raises(ValueError, match="needs one parameters cell, has 0"):
+        _ = Chapter("snails/training", book).parameters
+
+
+def test_chapters_record_under_their_own_name(book):
+    change(book / "notebooks/snails/training.py", 'Records("snails/training"', 'Records("x/y"')
+    with pytest.raises(ValueError, match=r'needs one call Records\("snails/training"'):
+        _ = Chapter("snails/training", book).run
+
+
+def test_missing_chapter(book):
+    (book / "notebooks/snails/training.py").unlink()
+    with pytest.raises(FileNotFoundError, match=r"training\.py is missing, but _toc\.yml names"):
+        _ = Chapter("snails/training", book).parameters
+
+
+def preset(book, text):
+    (book / "presets/smoke.yaml").write_text(text)
+    return Preset("smoke", book)
+
+
+def test_grids_are_cross_products_without_the_page(book):
+    text = "snails/training:\n  parameters: {images: 7}\n  runs:\n"
+    runs = preset(book, text + "    - {dataset: [M0, M3], seed: [0, 1]}\n").runs()
+    assert [run_id for _, run_id in runs] == [
+        "dataset=M3,seed=0", "dataset=M0,seed=0", "dataset=M0,seed=1", "dataset=M3,seed=1", "page"
+    ]  # fmt: skip
+    assert [run.page for run in runs.values()] == [True, False, False, False, True]
+    assert all(run.parameters["images"] == 7 for (c, _), run in runs.items() if "training" in c)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("snails/traning: {}", r"unknown chapters \['snails/traning'\]; known: \['snails/training"),
+        ("snails/training: {sizes: 3}", r"unknown key \['sizes'\]"),
+        ("snails/training: {parameters: {imges: 3}}", r"no parameter \['imges'\]; it has"),
+        ("snails/training: {runs: [{sed: [1]}]}", r"no parameter \['sed'\]"),
+        ("snails/training: {runs: [{images: [1, 2]}]}", "both called dataset=M3,seed=0"),
+    ],
+)
+def test_presets_are_checked(book, text, message):
+    with pytest.raises(ValueError, match=rf"smoke\.yaml.*{message}"):
+        preset(book, text).runs()
+
+
+def test_unknown_preset_names_the_known(book):
+    with pytest.raises(FileNotFoundError, match=r"no preset 'huge'.*\['quick', 'smoke'\]"):
+        Preset("huge", book)
+
+
+def test_needs_nothing_but_pyyaml(root):
+    """A workflow server reads the Snakefile where torch and pandas are not installed."""
+    code = "import sys, parity_nb.pipeline; print(*{'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == ""

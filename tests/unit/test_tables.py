@@ -1,0 +1,119 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from parity_nb import tables
+from parity_nb.records import Records
+from parity_nb.tables import NOT_RUN, number_text, parse_pairs, refill, results_table, summarise
+
+THEIRS = pd.DataFrame(
+    {"name": ["M3 S"], "value": [99.0], "error": [1.0], "n": [100], "unit": ["%"], "place": ["T6"]}
+)
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Three random seeds of M3 S, one of M3 SLR, as the study's records."""
+    monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path / "study"))
+    for variant, values in (("S", (0.90, 0.92, 0.94)), ("SLR", (0.5,))):
+        for seed, value in enumerate(values):
+            parameters = {"dataset": "M3", "variant": variant, "seed": seed}
+            run = Records("snails/training", parameters, run=("variant", "seed"))
+            run.record("positive fraction", value, error=0.03, n=100)
+            run.record("device", "cpu")
+            run.save()
+
+
+def test_summary_keeps_binomial_error_and_spread_apart(runs):
+    frame = summarise(
+        tables.load_records("snails/training"),
+        "positive fraction",
+        ["dataset", "variant"],
+        THEIRS,
+    ).set_index("variant")
+    signal = frame.loc["S"]
+    assert signal["value"] == pytest.approx(0.92)
+    assert signal["error"] == pytest.approx(0.03)
+    assert signal["spread"] == pytest.approx(0.02)
+    assert signal["runs"] == 3
+    assert signal["difference"] == pytest.approx(0.92 - 0.99)
+    assert signal["difference_error"] == pytest.approx(np.sqrt(0.03**2 + 0.02**2 + 0.01**2))
+    assert np.isnan(frame.loc["SLR", "spread"])
+    assert np.isnan(frame.loc["SLR", "difference"])
+
+
+def test_table_as_markdown(runs, monkeypatch):
+    monkeypatch.setattr(tables, "published", lambda source: THEIRS)
+    text = results_table(
+        "snails/training", "positive fraction", ["dataset", "variant"], source="x", percent=True
+    )
+    assert text.splitlines() == [
+        "| dataset | variant | ours | spread over runs | runs | published | difference |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| M3 | S | 92.0 ± 3.0 % | 2 % | 3 | 99.0 ± 1.0 % | -7.0 ± 3.7 % |",
+        "| M3 | SLR | 50.0 ± 3.0 % |  | 1 |  |  |",
+    ]
+
+
+def test_nothing_run_yet(monkeypatch, tmp_path):
+    monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path))
+    assert results_table("snails/training", "x", ["dataset"], where="run") == NOT_RUN
+    assert number_text("run: snails/training: positive fraction") == NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("snails/training variant=S seed=1: positive fraction", "0.920 ± 0.030"),
+        ("snails/training variant=S: positive fraction %", "92.0 ± 3.0 %"),
+        ("study: snails/training variant=SLR: positive fraction", "0.500 ± 0.030"),
+        ("snails/training: device", "cpu"),
+        ("snails/training variant=X: positive fraction", NOT_RUN),
+    ],
+)
+def test_numbers_in_sentences(runs, reference, text):
+    assert number_text(reference) == text
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "message"),
+    [
+        ("snails/training", ValueError, "name of the number"),
+        ("snails/training variant: x", ValueError, r"\['variant'\].*write name=value"),
+        ("snails/training varint=S: x", KeyError, "no parameter 'varint'"),
+    ],
+)
+def test_wrong_references(runs, reference, error, message):
+    with pytest.raises(error, match=message):
+        number_text(reference)
+
+
+def test_unknown_row_parameter(runs):
+    with pytest.raises(KeyError, match=r"no parameter \['datset'\]"):
+        results_table("snails/training", "positive fraction", ["datset"])
+
+
+def test_pairs():
+    assert parse_pairs("a=1 b=x") == {"a": "1", "b": "x"}
+
+
+def test_readme_blocks_are_refilled_and_stay(runs):
+    text = (
+        "before\n<!-- records snails/training\n:name: positive fraction\n:by: variant\n-->\n"
+        "old\n<!-- /records -->\nafter\n"
+    )
+    new = refill(text)
+    assert "old" not in new
+    assert "| S | 0.920 ± 0.030 | 0.02 | 3 |" in new
+    assert new.startswith("before\n")
+    assert new.endswith("<!-- /records -->\nafter\n")
+    assert refill(new) == new
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [("", "options name and by are needed"), (":nme: x\n", "unknown option {'nme'}")],
+)
+def test_readme_options(runs, options, message):
+    with pytest.raises(ValueError, match=message):
+        refill(f"<!-- records snails/training\n{options}-->\n\n<!-- /records -->")
