@@ -79,11 +79,8 @@ class PositiveFraction:
         return self.positive + self.negative + self.zero
 
     def __str__(self) -> str:
-        low, high = self.interval
-        return (
-            f"{self.fraction:.4f} +- {self.std:.4f} (n = {self.n}; {self.level:.0%} interval "
-            f"{low:.4f} to {high:.4f}; exact {_p_text('=', self.p_exact)})"
-        )
+        p = _p_text("=", self.p_exact)
+        return f"{self.fraction:.4f} ± {self.std:.4f} (n = {self.n}, exact {p})"
 
 
 def positive_fraction(f: Tensor | ArrayLike, level: float = 0.68) -> PositiveFraction:
@@ -206,7 +203,7 @@ class Quality:
 
     def __str__(self) -> str:
         bound = _p_text("<=", self.p_bound)
-        return f"{self.q:.4f} +- {self.error:.4f} nats (n = {self.n}; {bound})"
+        return f"{self.q:.4f} ± {self.error:.4f} nats (n = {self.n}, {bound})"
 
 
 def quality(phi: Tensor | ArrayLike) -> Quality:
