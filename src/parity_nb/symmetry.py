@@ -98,11 +98,14 @@ class Group:
 
     def _product_table(self) -> np.ndarray:
         images = [e.act(self.probe) for e in self.elements]
-        index = {_fingerprint(image): i for i, image in enumerate(images)}
-        if len(index) != len(self.elements):
-            raise ValueError(
-                f"two elements of {self.names} act alike on the probe {tuple(self.probe.shape)}"
-            )
+        index: dict[tuple, int] = {}
+        for i, image in enumerate(images):
+            first = index.setdefault(_fingerprint(image), i)
+            if first != i:
+                raise ValueError(
+                    f"{self.names[first]} and {self.names[i]} act alike on the probe "
+                    f"{tuple(self.probe.shape)}"
+                )
         if not torch.equal(images[0], self.probe):
             raise ValueError(f"the first element, {self.elements[0].name}, is not the identity")
         table = np.empty((len(self), len(self)), dtype=int)
@@ -111,7 +114,8 @@ class Group:
                 product = index.get(_fingerprint(h.act(k_image)))
                 if product is None:
                     raise ValueError(
-                        f"not a group: {h.name} after {self.elements[j].name} is not in {self.names}"
+                        f"not a group: {h.name} after {self.elements[j].name} is none of "
+                        f"the {len(self)} elements"
                     )
                 table[i, j] = product
         return table
@@ -124,8 +128,8 @@ class Group:
         if len(wrong):
             i, j = wrong[0]
             raise ValueError(
-                "not a character: the sign of "
-                f"{self.names[i]} times the sign of {self.names[j]} is not the sign of their product"
+                f"not a character: the sign of {self.names[i]} times the sign of "
+                f"{self.names[j]} is not the sign of their product"
             )
 
     def __len__(self) -> int:
@@ -141,7 +145,7 @@ class Group:
 
     @property
     def signs(self) -> tuple[int, ...]:
-        """chi of the elements, in order."""
+        """The signs chi of the elements, in order."""
         return tuple(e.sign for e in self.elements)
 
     def __getitem__(self, name: str) -> Element:
@@ -227,9 +231,16 @@ def semidirect(normal: Group, complement: Group) -> Group:
     unrolled along the rows, where a flip turns roll k into roll -k.
 
     Raises:
-        ValueError: if the products do not form a group or chi is not a character.
+        ValueError: if the products do not form a group, chi is not a character, or the two
+            groups act on tensors of different dimensions.
     """
-    probe = normal.probe if normal.probe.numel() >= complement.probe.numel() else complement.probe
+    if normal.probe.ndim != complement.probe.ndim:
+        raise ValueError(
+            f"the two groups act on tensors of {normal.probe.ndim} and "
+            f"{complement.probe.ndim} dimensions"
+        )
+    shape = torch.Size(map(max, normal.probe.shape, complement.probe.shape))
+    probe = torch.arange(float(shape.numel())).reshape(shape)
     return Group(
         (
             Element(_product_name(n.name, h.name), compose(h.act, n.act), n.sign * h.sign)

@@ -175,6 +175,34 @@ def test_in_the_semidirect_product_a_flip_turns_roll_k_into_roll_minus_k():
         assert group[f"roll {k} P"].sign == -1 and group[f"roll {k} R180"].sign == 1
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_rolls_along_both_axes_are_the_symmetries_of_a_torus(swapped):
+    factors = [sym.rolls(4), sym.rolls(5, axis=-1)]
+    group = sym.semidirect(*(factors[::-1] if swapped else factors))
+    assert len(group) == 20 and np.array_equal(group.table, group.table.T)
+
+
+def test_a_square_torus_with_all_its_mirrors():
+    torus = sym.semidirect(sym.rolls(3), sym.rolls(3, axis=-1))
+    group = sym.semidirect(torus, sym.dihedral())
+    assert len(group) == 72 and sum(group.signs) == 0
+
+
+def test_quarter_turns_do_not_act_on_a_cylinder():
+    with pytest.raises(ValueError, match="act alike"):
+        sym.semidirect(sym.rolls(8), sym.dihedral())
+    square = torch.arange(64.0).reshape(1, 1, 8, 8)
+    elements = [*sym.rolls(8).elements, sym.Element("R90", sym.quarter_turn, 1)]
+    with pytest.raises(ValueError, match="not a group: roll 1 after R90 is none of the 9"):
+        sym.Group(elements, square)
+
+
+def test_groups_on_different_spaces_have_no_product():
+    line = sym.Group([E, sym.Element("P", torch.neg, -1)], torch.ones(1, 1))
+    with pytest.raises(ValueError, match="4 and 2 dimensions"):
+        sym.semidirect(sym.parity(), line)
+
+
 def test_even_keeps_the_elements_and_drops_the_signs():
     group = sym.dihedral().even()
     assert group.names == sym.dihedral().names and set(group.signs) == {1}
@@ -197,9 +225,9 @@ QUARTER = sym.Element("R90", sym.quarter_turn, 1)
 @pytest.mark.parametrize(
     ("elements", "message"),
     [
-        ([E, QUARTER], "not a group: R90 after R90 is not in"),
+        ([E, QUARTER], "not a group: R90 after R90 is none of the 2 elements"),
         ([E, sym.Element("shrink", lambda x: x / 2, 1)], "not a group"),
-        ([E, sym.Element("same", sym.identity, 1)], "act alike"),
+        ([E, sym.Element("same", sym.identity, 1)], "e and same act alike"),
         ([sym.Element("P", sym.mirror, -1), E], "the first element, P, is not the identity"),
         ([E, sym.Element("P", sym.mirror, 2)], r"\+1 and -1"),
         ([E, sym.Element("P", sym.mirror, 0)], r"\+1 and -1"),
