@@ -277,6 +277,8 @@ try:
     )
 except ValueError as refusal:
     print(refusal)
+else:
+    raise AssertionError("three minus signs were taken for a character")
 
 # %% [markdown]
 # ## What the values say
@@ -284,8 +286,8 @@ except ValueError as refusal:
 # A *population* is mirror-symmetric if $x$ and $Px$ are equally likely.  Its values $f(x)$ are
 # then distributed symmetrically about zero.  For a finite set this takes more than one
 # pair of twins {cite}`gibbon2023snails` (whose section 2.1 first asks for "at least one pair",
-# then gives the right condition: the flipped set must look like the original).  One pair and
-# one single are enough to see the difference:
+# then gives the right condition: the flipped set must look like the original).  Every picture
+# needs a partner.  One pair and one single are enough to see the difference:
 
 # %%
 chiral, other = x[:1], x[1:2]
