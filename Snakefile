@@ -60,6 +60,7 @@ def settings(wildcards):
 rule site:
     input:
         [f"{BUILD}/runs/{chapter}/{run}.ipynb" for chapter, run in RUNS],
+        [f"{BUILD}/records/{chapter}/{run}.json" for chapter, run in RUNS],
         sorted(map(str, PAGES + COMMITTED)),
         PACKAGE,
         "_config.yml",
@@ -104,4 +105,4 @@ rule chapter:
     shell:
         f"PARITY_NB_BUILD={BUILD} "
         "parity-nb run {wildcards.chapter} {params.settings}"
-        " --output {output.notebook} --no-progress"
+        " --output {output.notebook:q} --no-progress"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from parity_nb.execution import ENVIRONMENT
 
 os.environ.update({"MPLBACKEND": "agg", **ENVIRONMENT})
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ.pop("PARITY_NB_BUILD", None)
 os.environ.pop("PARITY_NB_DATA", None)
 

@@ -113,7 +113,7 @@ SMOKE = """\
 snails/training:
   parameters: {images: 10}
   runs:
-    - {dataset: [M0, M3], seed: [0, 1]}
+    - {dataset: [M0, M3], seed: [0]}
 """
 
 

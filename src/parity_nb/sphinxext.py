@@ -2,6 +2,7 @@
 
 - role `record` and directive `records` print numbers and tables, see `parity_nb.tables`;
 - MathJax is copied from the package django-static-mathjax into the site;
+- docstrings may use bars;
 - a book built from chapters that were never executed says so on every page.
 """
 
@@ -75,6 +76,12 @@ def _executed(notebook: Path) -> bool:
     return any(cell.get("outputs") for cell in cells)
 
 
+def _keep_bars(*arguments: Any) -> None:
+    """Docstrings are Markdown in spirit: |G| is the order of a group, not a substitution."""
+    lines = arguments[-1]
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
 def _copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
@@ -98,5 +105,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("record", RecordRole())
     app.add_directive("records", RecordsDirective)
     app.connect("config-inited", _announce_bare)
+    app.connect("autodoc-process-docstring", _keep_bars)
     app.connect("build-finished", _copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

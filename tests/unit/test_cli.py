@@ -44,7 +44,7 @@ def test_parameters_of_a_chapter(book):
         (["site", "huge"], "no preset 'huge'"),
         (["site", "smoke"], "run `make book` first"),
         (["publish", "somewhere"], "run `make book` first"),
-        (["keep", "smoke"], "lacks 5 records, such as snails/training/dataset=M3,seed=0.json"),
+        (["keep", "smoke"], "lacks 3 records, such as snails/training/dataset=M3,seed=0.json"),
         (["render", "M3", "--images", "2"], "write DATASET:VARIANT"),
         (["render", "M9:S", "--images", "2"], "'M9' is none of"),
         (["data", "nothing"], "unknown data set 'nothing'"),
@@ -67,7 +67,7 @@ def test_run_takes_the_presets_parameters_and_the_readers(book, monkeypatch):
 
 
 def write_records(book, value):
-    for run in ("dataset=M3,seed=0", "dataset=M0,seed=0", "dataset=M0,seed=1", "dataset=M3,seed=1"):
+    for run in ("dataset=M3,seed=0", "dataset=M0,seed=0"):
         number = {"name": "positive fraction", "value": value, "error": 0.01, "n": 9, "unit": ""}
         parameters = {"dataset": run[8:10], "seed": int(run[-1])}
         record = {"chapter": "snails/training", "run": run, "parameters": parameters}
@@ -84,9 +84,9 @@ def test_keep_replaces_the_committed_records(book):
     old.parent.mkdir(parents=True)
     old.write_text("{}")
     write_records(book, 0.5)
-    assert len(call("keep", "smoke").output.split()) == 5
+    assert len(call("keep", "smoke").output.split()) == 3
     assert not old.exists()
-    assert (old.parent / "dataset=M0,seed=1.json").is_file()
+    assert (old.parent / "dataset=M0,seed=0.json").is_file()
 
 
 def test_readme_is_refilled_and_checked(book):
@@ -99,7 +99,7 @@ def test_readme_is_refilled_and_checked(book):
     assert call("readme", "--check").exit_code == 1
     assert call("readme").exit_code == 0
     assert call("readme", "--check").exit_code == 0
-    assert "| M3 | 0.500 ± 0.010 | 0 | 2 |" in (book / "README.md").read_text()
+    assert "| M3 | 0.500 ± 0.010 |  | 1 |" in (book / "README.md").read_text()
 
 
 def test_publish_replaces_only_its_own(book):
