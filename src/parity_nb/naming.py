@@ -1,4 +1,4 @@
-"""How the runs of a chapter are named, in records and in the pipeline alike."""
+"""Names: of the runs of a chapter, and of what a parameter may choose."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ def run_id(values: Mapping[str, Any]) -> str:
         if set("/\\,=") & set(str(value)):
             raise ValueError(f"{name}={value!r} tells runs apart, so it may not contain / \\ , =")
     return ",".join(f"{name}={value}" for name, value in values.items()) or PAGE
+
+
+def choose(parameter: str, value: str, table: Mapping[str, Any]) -> Any:
+    """The entry of `table` that a chapter's parameter names.
+
+    Raises:
+        ValueError: for a name that is not in the table, listing those that are.
+    """
+    if value not in table:
+        raise ValueError(f"{parameter} = {value!r} is none of: {', '.join(table)}")
+    return table[value]

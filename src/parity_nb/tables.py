@@ -35,15 +35,15 @@ def summarise(
 
     Returns:
         The parameters, then value (mean over runs), error (binomial, of one run: root mean
-        square), spread (standard deviation over runs, none for one run) and runs; with
-        `theirs` also theirs, theirs_error, place, difference and difference_error, in which
+        square), spread (standard deviation over runs, none for one run), runs and n (items in
+        each run, the smallest); with `theirs` also theirs, theirs_error, place, difference and difference_error, in which
         all three errors are added in quadrature.
 
     Raises:
         KeyError: if a parameter of `by` is not among the records' columns.
     """
     by = list(by)
-    columns = [*by, "value", "error", "spread", "runs"]
+    columns = [*by, "value", "error", "spread", "runs", "n"]
     chosen = records[records["name"] == name]
     if len(chosen) == 0:
         return pd.DataFrame(columns=columns)
@@ -53,7 +53,7 @@ def summarise(
     for values, group in chosen.groupby(by, sort=False):
         ours = group["value"].astype(float)
         error = np.sqrt(np.mean(group["error"].astype(float) ** 2))
-        rows.append([*values, ours.mean(), error, ours.std(ddof=1), len(ours)])
+        rows.append([*values, ours.mean(), error, ours.std(ddof=1), len(ours), group["n"].min()])
     table = pd.DataFrame(rows, columns=columns)
     return table if theirs is None else _compare(table, by, theirs)
 
@@ -137,6 +137,7 @@ def _markdown(table: pd.DataFrame, by: list[str], percent: bool) -> str:
     columns["ours"] = lambda row: text(row, "value", "error")
     columns["spread over runs"] = spread
     columns["runs"] = lambda row: str(row["runs"])
+    columns["items a run"] = lambda row: "" if pd.isna(row["n"]) else f"{int(row['n']):,}"
     if "theirs" in table:
         columns["published"] = lambda row: text(row, "theirs", "theirs_error")
         columns["difference"] = lambda row: text(row, "difference", "difference_error")
