@@ -8,6 +8,7 @@ import pytest
 from typer.main import get_command
 
 from parity_nb.cli import app
+from parity_nb.execution import checked, find_chapter, parse
 from parity_nb.paths import project_root
 
 ROOT = project_root()
@@ -40,6 +41,13 @@ def test_commands_exist(name):
     commands = set(get_command(app).commands)
     named = set(re.findall(r"parity-nb ([a-z]+)", page(name)))
     assert named <= commands
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_chapters_take_the_parameters_that_pages_give_them(name):
+    for chapter, options in re.findall(r"parity-nb run (\S+/\S+)((?: -p \S+)*)", page(name)):
+        found = find_chapter(chapter, ROOT)
+        checked(found, parse(found, options.split()[1::2]))
 
 
 def test_running_names_every_verb():
