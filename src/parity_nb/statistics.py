@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.optimize import minimize_scalar
-from scipy.special import betaincinv, log_expit
+from scipy.special import betainc, betaincinv, log_expit
 from torch import Tensor
 
 
@@ -100,7 +100,9 @@ def positive_fraction(f: Tensor | ArrayLike, level: float = 0.68) -> PositiveFra
             "themselves, or the group is blind to them, or g is constant"
         )
     fraction = 0.5 + 0.5 * (positive - negative) / values.size
-    coin = stats.binom(decided, 0.5)
+    # binomial tails of a fair coin, as incomplete beta functions
+    at_least = betainc(positive, negative + 1, 0.5) if positive else 1.0
+    more = betainc(positive + 1, negative, 0.5) if negative else 0.0
     tail = (1 - level) / 2
     low = betaincinv(positive, negative + 1, tail) if positive else 0.0
     high = betaincinv(positive + 1, negative, 1 - tail) if negative else 1.0
@@ -112,8 +114,8 @@ def positive_fraction(f: Tensor | ArrayLike, level: float = 0.68) -> PositiveFra
         std=float(np.sqrt(fraction * (1 - fraction) / values.size)),
         interval=(float(low), float(high)),
         level=level,
-        p_exact=float(coin.sf(positive - 1)),
-        p_mid=float(coin.sf(positive) + 0.5 * coin.pmf(positive)),
+        p_exact=float(at_least),
+        p_mid=float((at_least + more) / 2),
     )
 
 

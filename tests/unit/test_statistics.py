@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -167,6 +167,18 @@ def test_interval_of_a_perfect_score_does_not_shrink_to_a_point():
     assert r.level == 0.95
 
 
+@settings(deadline=None)
+@given(st.integers(0, 80), st.integers(0, 80))
+def test_p_values_are_those_of_the_binomial_distribution(positive, negative):
+    assume(positive + negative > 0)
+    r, coin = positive_fraction([1.0] * positive + [-1.0] * negative), stats.binom
+    n = positive + negative
+    assert r.p_exact == pytest.approx(coin.sf(positive - 1, n, 0.5), rel=1e-9)
+    expected = coin.sf(positive, n, 0.5) + coin.pmf(positive, n, 0.5) / 2
+    assert r.p_mid == pytest.approx(expected, rel=1e-9)
+
+
+@settings(deadline=None)
 @given(st.integers(0, 80), st.integers(0, 80), st.floats(0.05, 0.99))
 def test_interval_is_that_of_clopper_and_pearson(positive, negative, level):
     assume(positive + negative > 0)
@@ -222,6 +234,7 @@ def test_mean_test_depends_on_its_generator_only():
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=60).filter(lambda v: any(v)))
 def test_mirroring_the_population_mirrors_the_fraction(values):
     one, other = positive_fraction(values), positive_fraction([-v for v in values])
@@ -233,11 +246,13 @@ def test_mirroring_the_population_mirrors_the_fraction(values):
     assert 0 < one.p_exact <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=60).filter(lambda v: any(v)), st.floats(0.01, 100))
 def test_sign_statistics_ignore_the_scale(values, scale):
     assert positive_fraction(np.sign(values)) == positive_fraction(np.sign(values) * scale)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-50, 50), min_size=2, max_size=60))
 def test_quality_is_at_most_log_2_and_the_bound_is_a_probability(phi):
     q = quality(phi)
@@ -245,6 +260,7 @@ def test_quality_is_at_most_log_2_and_the_bound_is_a_probability(phi):
     assert q.p_bound == pytest.approx(min(1, np.exp(-q.n * q.q)), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-30, 30))
 def test_the_e_value_of_one_item_averages_to_one_over_its_orbit(phi):
     # the mean of 2 sigmoid(phi) over an item and its mirror image
