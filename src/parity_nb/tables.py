@@ -36,8 +36,8 @@ def summarise(
     Returns:
         The parameters, then value (mean over runs), error (binomial, of one run: root mean
         square), spread (standard deviation over runs, none for one run), runs and n (items in
-        each run, the smallest); with `theirs` also theirs, theirs_error, place, difference and difference_error, in which
-        all three errors are added in quadrature.
+        each run, the smallest); with `theirs` also theirs, theirs_error, place, difference and
+        difference_error, in which all three errors are added in quadrature.
 
     Raises:
         KeyError: if a parameter of `by` is not among the records' columns.

@@ -48,7 +48,8 @@ def test_table_as_markdown(runs, monkeypatch):
         "snails/training", "positive fraction", ["dataset", "variant"], source="x", percent=True
     )
     assert text.splitlines() == [
-        "| dataset | variant | ours | spread over runs | runs | items a run | published | difference |",
+        "| dataset | variant | ours | spread over runs | runs | items a run "
+        "| published | difference |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         "| M3 | S | 92.0 ± 3.0 % | 2 % | 3 | 100 | 99.0 ± 1.0 % | -7.0 ± 3.7 % |",
         "| M3 | SLR | 50.0 ± 3.0 % |  | 1 | 100 |  |  |",
