@@ -59,7 +59,7 @@ images: int = 6000  # number of images; a fifth of them is the test set
 recipe: str = "fast"  # network and training: fast, or published
 group: str = "dihedral"  # symmetry group: parity, half-turn parity (published) or dihedral
 seed: int = 0  # random seed of weights and batches; also picks the test fold, seed mod 5
-epochs: int = 0  # passes over the training images; 0 takes the recipe's own
+epochs: int = 4  # passes over the training images; 0 takes the recipe's own, made for 24,470 images
 
 # %%
 use_style()
@@ -203,7 +203,7 @@ print(found)
 # %%
 phi = f if training_recipe.objective == "which is real" else calibrate(evaluate(reloaded, train))(f)
 evidence = quality(phi)
-p_mean = mean_test(f, generator=torch.Generator().manual_seed(seed))
+p_mean = mean_test(f, generator=seed)
 print(f"sign test        p = {found.p_exact:.2g}")
 print(f"mean test        p = {p_mean:.2g}")
 print(f"quality and e-value: {evidence}")

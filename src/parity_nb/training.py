@@ -257,7 +257,7 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int):
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(
     model: nn.Module, data: ImageSet | Tensor, batch: int = 256, on: Fabric | None = None
 ) -> Tensor:
