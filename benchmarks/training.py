@@ -277,7 +277,7 @@ def race(images: int, sample: int, seed: int, full: bool, group: str) -> None:
     print(f"fast recipe, {fast.epochs} epochs, loading included: {ours:.0f} s")
     print(f"ratio {theirs / ours:.1f} (target 15, aim 40)")
     reads = "measured" if full else f"extrapolated from {len(rows):,} files"
-    print(f"reading the screenshots once, if they were PNG files: {reading:.0f} s more ({reads}); ")
+    print(f"reading the screenshots once, if they were PNG files: {reading:.0f} s more ({reads})")
     print(f"ratio with it {theirs / (ours + reading):.1f}")
     print(f"fast recipe, held out: {positive_fraction(evaluate(model, test))}")
     if full:
