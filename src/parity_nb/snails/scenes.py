@@ -1,0 +1,63 @@
+"""Scenes for a page: both hands side by side, as a picture and as a scene to turn by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyvista as pv
+from IPython.display import IFrame
+
+from parity_nb.paths import build_dir
+from parity_nb.snails.mesh import in_hand
+
+SITE_SCENES = "../../_static/scenes"
+"""The folder of scenes in the site, seen from a page of a part."""
+
+
+def face_to_face(right: pv.PolyData, gap: float = 0.25) -> pv.Plotter:
+    """A model (left in the scene) and its mirror image (right), seen from the right-hand side.
+
+    The mirror stands upright between the two and is not drawn.
+
+    Args:
+        right: the right-handed model, inside the unit sphere, its head towards x.
+        gap: between the two, in units of the sphere's radius.
+    """
+    shift = right.bounds.x_max + gap / 2
+    # Reflected in the x-z plane and turned by half a turn: reflected in the y-z plane.
+    mirrored = in_hand(right, "left").rotate_z(180)
+    with pv.vtk_verbosity("error"):  # as in the studio
+        scene = pv.Plotter(
+            off_screen=True, notebook=False, window_size=(1200, 480), lighting="none"
+        )
+    scene.add_light(pv.Light(light_type="headlight"))
+    scene.set_background("white")
+    for model, place in ((right, -shift), (mirrored, shift)):
+        scene.add_mesh(model.translate((place, 0, 0)), color="lightgrey", smooth_shading=True)
+    scene.camera.focal_point = (0, 0, 0)
+    scene.camera.position = (0, -9, 1.5)
+    scene.camera.up = (0, 0, 1)
+    scene.camera.view_angle = 15
+    scene.show(auto_close=False)
+    return scene
+
+
+def picture(scene: pv.Plotter) -> np.ndarray:
+    """The scene as the camera sees it, (H, W, 3) uint8."""
+    return scene.screenshot(return_img=True)
+
+
+def interactive(scene: pv.Plotter, name: str, height: int = 380) -> IFrame:
+    """Write the scene as one self-contained page, which the site shows in a frame.
+
+    The file is `build_dir()/scenes/<name>.html`; it needs no network and can also be opened
+    by itself.
+
+    Args:
+        scene: what to show.
+        name: of the file.
+        height: of the frame, pixels.
+    """
+    folder = build_dir() / "scenes"
+    folder.mkdir(parents=True, exist_ok=True)
+    scene.trame.export_html(str(folder / f"{name}.html"))
+    return IFrame(f"{SITE_SCENES}/{name}.html", width="100%", height=height)
