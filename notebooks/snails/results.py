@@ -67,12 +67,11 @@ by = ["dataset", "variant"]
 # %%
 def table(recipe):
     """Positive fractions in per cent, one row a data set and variant, beside the published."""
-    ours = study[study.recipe == recipe].replace({"dataset": {f"{m}-256": m for m in M2}})
+    ours = study[study.recipe == recipe]
     rows = summarise(ours, "positive fraction", by, theirs=source).sort_values(by)
     return rows.reset_index(drop=True)
 
 
-M2 = ("M2a", "M2b", "M2c")
 fast, published_recipe = table("fast"), table("published")
 
 

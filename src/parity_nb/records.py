@@ -172,7 +172,8 @@ def published(source: str) -> pd.DataFrame:
         source: a citation key, such as "gibbon2023snails".
 
     Returns:
-        One row a number: name, value, error, n, unit, place.
+        One row a number: name, value, error, n, unit, place, and ours, what we call it where
+        that differs from its name.
 
     Raises:
         KeyError: for a source that the file does not have, naming those it has.
@@ -181,7 +182,9 @@ def published(source: str) -> pd.DataFrame:
     sources = tomllib.loads(path.read_text(encoding="utf-8"))
     if source not in sources:
         raise KeyError(f"{path} has no source {source!r}; it has {sorted(sources)}")
-    return pd.DataFrame(sources[source]["numbers"], columns=[*NUMBER_COLUMNS, "place"])
+    columns = [*NUMBER_COLUMNS, "place", "ours"]
+    table = pd.DataFrame(sources[source]["numbers"], columns=columns)
+    return table.assign(ours=table["ours"].fillna(table["name"]))
 
 
 def provenance() -> dict[str, Any]:

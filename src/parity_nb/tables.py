@@ -17,6 +17,9 @@ from parity_nb.records import format_number, load_records, published
 NOT_RUN = "not yet run"
 """What a page says where a record is missing."""
 
+COMPARED = ("theirs", "theirs_error", "place", "difference", "difference_error")
+"""Columns that a published source adds to a table."""
+
 BLOCK = re.compile(r"<!-- records (.*?)\n(.*?)-->\n.*?<!-- /records -->", re.DOTALL)
 """A table in README.md: the chapter and options as comment, then the table, then the end mark."""
 
@@ -30,8 +33,8 @@ def summarise(
         records: from `load_records`, selected as wanted.
         name: the number's name.
         by: parameters; what is left, such as the random seed, is averaged over.
-        theirs: from `published`; matched where its name equals the `by` values joined by spaces,
-            for example "M3 S".  Numbers in per cent are turned into fractions.
+        theirs: from `published`; matched where our name of it equals the `by` values joined by
+            spaces, for example "M3 S".  Numbers in per cent are turned into fractions.
 
     Returns:
         The parameters, then value (mean over runs), error (binomial, of one run: root mean
@@ -46,7 +49,7 @@ def summarise(
     columns = [*by, "value", "error", "spread", "runs", "n"]
     chosen = records[records["name"] == name]
     if len(chosen) == 0:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=columns if theirs is None else [*columns, *COMPARED])
     if unknown := [column for column in by if column not in chosen.columns]:
         raise KeyError(f"no parameter {unknown} in these records; they have {list(chosen.columns)}")
     rows = []
@@ -62,7 +65,7 @@ def _compare(table: pd.DataFrame, by: list[str], theirs: pd.DataFrame) -> pd.Dat
     scale = np.where(theirs["unit"] == "%", 0.01, 1.0)
     other = pd.DataFrame(
         {
-            "key": theirs["name"],
+            "key": theirs.get("ours", theirs["name"]),
             "theirs": theirs["value"].astype(float) * scale,
             "theirs_error": theirs["error"].astype(float) * scale,
             "place": theirs["place"],

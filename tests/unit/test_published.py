@@ -20,7 +20,7 @@ ROOT = project_root()
 SOURCES = tomllib.loads((ROOT / "book/published.toml").read_text(encoding="utf-8"))
 BIB_ENTRY = re.compile(r"^@\w+\{([^,\s]+),", re.MULTILINE)
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
-FIELDS = {"name", "value", "error", "n", "unit", "place"}
+FIELDS = {"name", "ours", "value", "error", "n", "unit", "place"}
 
 
 def bib_keys() -> list[str]:
