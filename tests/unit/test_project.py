@@ -36,7 +36,7 @@ def test_everything_imported_is_a_dependency(root):
     modules |= {"lightning_fabric": "lightning-fabric", "vtkmodules": "pyvista", "vtk": "pyvista"}
     modules |= {"nbformat": "papermill", "sphinx": "jupyter-book", "docutils": "jupyter-book"}
     modules |= {"lightning": "lightning-fabric", "IPython": "jupyterlab"}
-    modules |= {"matplotlib_inline": "jupyterlab", "PIL": "matplotlib"}
+    modules |= {"traitlets": "papermill", "matplotlib_inline": "jupyterlab", "PIL": "matplotlib"}
     known = {name(p) for p in project["dependencies"]} | {"parity_nb"}
     for path in [*root.glob("src/**/*.py"), *root.glob("notebooks/*/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
