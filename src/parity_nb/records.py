@@ -182,9 +182,8 @@ def published(source: str) -> pd.DataFrame:
     sources = tomllib.loads(path.read_text(encoding="utf-8"))
     if source not in sources:
         raise KeyError(f"{path} has no source {source!r}; it has {sorted(sources)}")
-    columns = [*NUMBER_COLUMNS, "place", "ours"]
-    table = pd.DataFrame(sources[source]["numbers"], columns=columns)
-    return table.assign(ours=table["ours"].fillna(table["name"]))
+    numbers = [{"ours": number["name"], **number} for number in sources[source]["numbers"]]
+    return pd.DataFrame(numbers, columns=[*NUMBER_COLUMNS, "place", "ours"])
 
 
 def provenance() -> dict[str, Any]:
