@@ -145,7 +145,7 @@ def test_files_of_any_size_and_place_are_read(tmp_path, snail, kind):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no mesh file .*nothing.stl"):
+    with pytest.raises(FileNotFoundError, match=r"no mesh file .*nothing\.stl"):
         read_mesh(tmp_path / "nothing.stl")
 
 
@@ -175,7 +175,7 @@ def test_a_file_that_was_cut_short_is_named(tmp_path, snail):
     path = tmp_path / "cut.stl"
     snail.save(path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match="cut.stl"):
+    with pytest.raises(ValueError, match=r"cut\.stl"):
         read_mesh(path)
 
 
