@@ -154,6 +154,8 @@ def test_unknown_source_names_the_known(monkeypatch, tmp_path):
         '[a2000]\n[[a2000.numbers]]\nname = "x"\nvalue = 1.0\nplace = "Table 1"\n'
     )
     monkeypatch.setattr(records, "project_root", lambda: tmp_path)
-    assert list(published("a2000").columns) == ["name", "value", "error", "n", "unit", "place"]
+    table = published("a2000")
+    assert list(table.columns) == ["name", "value", "error", "n", "unit", "place", "ours"]
+    assert list(table["ours"]) == ["x"]
     with pytest.raises(KeyError, match=r"no source 'b2001'; it has \['a2000'\]"):
         published("b2001")
