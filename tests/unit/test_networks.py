@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from parity_nb.networks import PublishedNet
+from parity_nb.networks import FastNet, PublishedNet
 from parity_nb.symmetry import Symmetrised, half_turn_parity, mirror
 
 
@@ -82,3 +82,10 @@ def test_the_bare_network_is_not_odd():
     g, x = PublishedNet(), torch.randn(8, 3, 64, 64)
     with torch.no_grad():
         assert (g(mirror(x)) + g(x)).abs().min() > 1e-4
+
+
+@pytest.mark.parametrize("size", [(64, 64), (28, 28), (100, 80)])
+def test_the_fast_network_takes_any_size(size):
+    g = FastNet().eval()
+    assert g(torch.randn(3, 3, *size)).shape == (3,)
+    assert sum(p.numel() for p in g.parameters()) == 23_953
