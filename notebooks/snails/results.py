@@ -234,7 +234,7 @@ for name, p in joint.items():
     run.record(f"joint p, {name}", p, n=len(families[name]))
 for dataset, sigmas in excess.items():
     run.record(f"excess, {dataset}", sigmas, unit="standard deviations")
-run.save()
+saved = run.save()
 
 # %% [markdown]
 # Reproduced: M3 breaks the symmetry almost maximally, and its control, M1 and all other controls
@@ -256,4 +256,4 @@ for rows in (published_recipe, fast):
 # ```
 
 # %% tags=["nbval-ignore-output", "hide-output"]
-provenance()
+facts = provenance()
