@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
+
 import numpy as np
 import pyvista as pv
 from IPython.display import IFrame
+from trame_vtk.modules.vtk import serializers
+from trame_vtk.tools.vtksz2html import write_html
 
 from parity_nb.paths import build_dir
 from parity_nb.snails.mesh import in_hand
@@ -34,9 +40,8 @@ def face_to_face(right: pv.PolyData, gap: float = 0.25) -> pv.Plotter:
     for model, place in ((right, -shift), (mirrored, shift)):
         scene.add_mesh(model.translate((place, 0, 0)), color="lightgrey", smooth_shading=True)
     scene.camera.focal_point = (0, 0, 0)
-    scene.camera.position = (0, -9, 1.5)
+    scene.camera.position = (0, -4.2, 0.7)
     scene.camera.up = (0, 0, 1)
-    scene.camera.view_angle = 15
     scene.show(auto_close=False)
     return scene
 
@@ -59,5 +64,31 @@ def interactive(scene: pv.Plotter, name: str, height: int = 380) -> IFrame:
     """
     folder = build_dir() / "scenes"
     folder.mkdir(parents=True, exist_ok=True)
-    scene.trame.export_html(str(folder / f"{name}.html"))
+    with (folder / f"{name}.html").open("w", encoding="utf-8") as page:
+        write_html(_packed(scene), page)
     return IFrame(f"{SITE_SCENES}/{name}.html", width="100%", height=height)
+
+
+def _packed(scene: pv.Plotter) -> bytes:
+    """The scene in the format of the vtk.js viewer that trame-vtk ships.
+
+    Plotter.trame.export_html does the same through a local server, and on the way tries to
+    download another viewer; this needs neither.
+    """
+    serializers.initialize_serializers()
+    context, window = serializers.SynchronizationContext(), scene.render_window
+    reference = serializers.reference_id
+    described = serializers.serialize(None, window, reference(window), context, 1)
+    described["extra"] = {
+        "vtkRefId": reference(window),
+        "centerOfRotation": scene.camera.focal_point,
+        "camera": reference(scene.camera),
+    }
+    arrays = {
+        entry["hash"]: {**entry, "content": context.get_cached_data_array(entry["hash"], False)}
+        for entry in serializers.extract_array_hash(described)
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", json.dumps({"hashes": arrays, "scene": described}))
+    return packed.getvalue()
