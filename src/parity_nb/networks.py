@@ -48,5 +48,5 @@ class FastNet(nn.Sequential):
         super().__init__(*layers, nn.Flatten(), nn.Linear(64 * 2 * 2, 1), nn.Flatten(0))
 
 
-NETWORKS = {"published": PublishedNet, "fast": FastNet}
+NETWORKS = {"published": PublishedNet, "fast": FastNet, "sharp": PublishedNet}
 """Networks g that go with the recipes of the same names."""
