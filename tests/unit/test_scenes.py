@@ -14,7 +14,8 @@ def test_picture_and_page(tmp_path, monkeypatch):
     monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path))
     scene = face_to_face(snail_mesh())
     shot = picture(scene).astype(int)
-    assert (np.abs(shot - shot[:, ::-1]).max(-1) > 2).mean() < 1e-3
+    # Multisampling, left on here, has a pattern that is not its own mirror image: outlines differ.
+    assert (np.abs(shot - shot[:, ::-1]).max(-1) > 2).mean() < 0.01
     rim = np.concatenate([shot[[0, -1]].ravel(), shot[:, [0, -1]].ravel()])
     assert (rim == 255).all(), "a snail touches the edge"
 
