@@ -11,7 +11,7 @@ import pytest
 
 from parity_nb.execution import ENVIRONMENT
 
-os.environ.update({"MPLBACKEND": "agg", **ENVIRONMENT})
+os.environ.update(ENVIRONMENT)
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ.pop("PARITY_NB_BUILD", None)
 os.environ.pop("PARITY_NB_DATA", None)

@@ -110,6 +110,7 @@ def execute(
 
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ.pop("MPLBACKEND", None)  # the kernel's own shows figures in the page
     settings = checked(chapter, values or {})
     if output is None:
         run = Run(chapter, settings, page=False)
