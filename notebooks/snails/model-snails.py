@@ -28,7 +28,7 @@
 # - which steps of an image pipeline commute with a mirror, which do not, and by how much;
 # - why a control must mirror the rawest image that there is.
 #
-# **Cost** About two minutes on two CPU cores and two gigabytes of memory, most of it rendering.
+# **Cost** About a minute on two CPU cores and two gigabytes of memory, most of it rendering.
 # OpenGL in software is enough; a GPU renders faster.
 
 # %%
