@@ -57,10 +57,21 @@ def settings(wildcards):
     return " ".join(f"-p {shlex.quote(f'{k}={v}')}" for k, v in sorted(run.settings.items()))
 
 
+EXECUTED = [f"{BUILD}/runs/{chapter}/{run}.ipynb" for chapter, run in RUNS]
+RECORDED = [f"{BUILD}/records/{chapter}/{run}.json" for chapter, run in RUNS]
+
+
+rule book:
+    input:
+        EXECUTED, # named as targets, so that a deleted one is made again
+        RECORDED,
+        f"{BUILD}/site/index.html",
+
+
 rule site:
     input:
-        [f"{BUILD}/runs/{chapter}/{run}.ipynb" for chapter, run in RUNS],
-        [f"{BUILD}/records/{chapter}/{run}.json" for chapter, run in RUNS],
+        EXECUTED,
+        RECORDED,
         sorted(map(str, PAGES + COMMITTED)),
         PACKAGE,
         "_config.yml",

@@ -174,7 +174,7 @@ def test_committed_records_fit_their_chapters(path):
 @pytest.mark.parametrize("name", sorted({path.parts[-4] for path in RECORDS}))
 def test_committed_records_are_those_of_the_preset(name):
     have = {("/".join(p.parts[-3:-1]), p.stem) for p in RECORDS if p.parts[-4] == name}
-    assert have == set(Preset(name, ROOT).runs())
+    assert have <= set(Preset(name, ROOT).runs())
 
 
 def test_configuration_names_no_machine():

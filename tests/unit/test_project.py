@@ -33,11 +33,11 @@ def test_everything_imported_is_a_dependency(root):
     """A package that only comes with another one may leave with it."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     modules = {"sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml"}
-    modules |= {"lightning_fabric": "lightning-fabric", "vtkmodules": "pyvista", "vtk": "pyvista"}
+    modules |= {"vtkmodules": "pyvista", "vtk": "pyvista"}
     modules |= {"nbformat": "papermill", "sphinx": "jupyter-book", "docutils": "jupyter-book"}
     modules |= {"lightning": "lightning-fabric", "IPython": "jupyterlab"}
     modules |= {"traitlets": "papermill", "matplotlib_inline": "jupyterlab", "PIL": "matplotlib"}
-    known = {name(p) for p in project["dependencies"]} | {"parity_nb"}
+    known = {name(p) for p in project["dependencies"]} | {"parity-nb"}
     for path in [*root.glob("src/**/*.py"), *root.glob("notebooks/*/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -47,7 +47,7 @@ def test_everything_imported_is_a_dependency(root):
             else:
                 continue
             tops = {n.split(".")[0] for n in names} - set(sys.stdlib_module_names)
-            assert {modules.get(top, top) for top in tops} <= known, path
+            assert {modules.get(top, top.replace("_", "-")) for top in tops} <= known, path
 
 
 def test_ci_calls_make_test(root):
