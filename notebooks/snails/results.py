@@ -25,8 +25,8 @@
 # - how null results are judged together, not one by one;
 # - what JPEG compression, grey conversion and lighting do to a population that was symmetric.
 #
-# **Cost** A few seconds.  The records shown are the committed ones of the `study` size, where
-# one set has 24,470 images; a second table shows the runs of this build.
+# **Cost** Half a minute.  The records shown are the committed ones of the `study` size, where one
+# set has 24,470 images; only the pictures at the end come from runs of this build.
 
 # %%
 import matplotlib.pyplot as plt

@@ -235,7 +235,7 @@ plt.show()
 
 # %%
 by_hand = {
-    hand: positive_fraction(f[torch.as_tensor((test.meta.hand == hand).to_numpy())])
+    hand: positive_fraction(f[torch.tensor((test.meta.hand == hand).tolist())])
     for hand in sorted(test.meta.hand.unique())
 }
 for hand, part in by_hand.items():

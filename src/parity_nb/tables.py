@@ -131,6 +131,9 @@ def _markdown(table: pd.DataFrame, by: list[str], percent: bool) -> str:
         if pd.isna(row[value]):
             return ""
         missing = pd.isna(row[error])
+        if value == "value" and row["value"] == 1 and row["error"] == 0:
+            # All positive: the binomial error vanishes, so give the one-sided 84 % bound.
+            return f"{scale:g} {unit} (> {scale * 0.16 ** (1 / row['n']):.4g})".replace("  ", " ")
         return format_number(row[value] * scale, None if missing else row[error] * scale, unit)
 
     def spread(row: pd.Series) -> str:
