@@ -21,6 +21,7 @@ class PublishedNet(nn.Module):
         self.fc3 = nn.Linear(84, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, 64, 64) -> (N,)."""
         x = self.pool(self.conv1(x).relu())
         x = self.pool(self.conv2(x).relu())
         x = self.fc1(x.flatten(1)).relu()

@@ -76,7 +76,7 @@ class Recipe:
 
     @classmethod
     def sharp(cls) -> Recipe:
-        """For the published network at full resolution: it sees what 20 x 20 pixels average away."""
+        """For the published network at full resolution, where nothing is averaged away."""
         return cls("sharp", "adamw", 1e-3, 32, 1, "which is real", "one cycle", decay=1e-2)
 
     def shortened(self, epochs: int) -> Recipe:

@@ -54,7 +54,7 @@ def table(monkeypatch):
 class Handler(BaseHTTPRequestHandler):
     """Serves `files`; honours Range if `ranges`; breaks off after `cut` bytes, once."""
 
-    def do_GET(self):  # noqa: D102
+    def do_GET(self):
         server = self.server
         data = server.files.get(self.path)
         server.asked.append((self.path, self.headers.get("Range")))
@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             stop, server.cut = server.cut, None
         self.wfile.write(data[start:stop])
 
-    def log_message(self, *args):  # noqa: D102
+    def log_message(self, *args):
         pass
 
 
