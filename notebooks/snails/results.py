@@ -21,7 +21,7 @@
 #
 # **You will learn**
 #
-# - how the positive fractions of ten data sets and their controls compare with the published ones;
+# - how the positive fractions of the data sets and their controls compare with the published ones;
 # - how null results are judged together, not one by one;
 # - what JPEG compression, grey conversion and lighting do to a population that was symmetric.
 #
@@ -242,8 +242,8 @@ print("f > 0:", *[f"{percent(r.value, r.error)} %, {r.runs} run(s)" for r in mem
 # %% [markdown]
 # If the gap is positive the population is as asymmetric in grey as it is in colour: brightness
 # tells the hand.  If the network nevertheless reports one half, that is a failure of the
-# recipe, which leaves its plateau too late in one epoch when the contrast is small.  One half
-# never proves a symmetry; it bounds what this network could see after this training.
+# recipe and not a symmetry.  One half never proves one; it bounds what this network could see
+# after this training.
 #
 # ## Figure 9
 #
