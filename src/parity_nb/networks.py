@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class PublishedNet(nn.Module):
@@ -35,7 +38,12 @@ class FastNet(nn.Sequential):
     (N, 3, H, W) -> (N,) for any H and W.  The image is averaged down to 20 x 20 pixels, in
     which a snail's hand can still be seen; then three times Conv 3x3, batch norm, ReLU, pool,
     with 16, 32 and 64 channels, and one linear layer.
+
+    The average commutes with the symmetries of the square (not with rolls by a few pixels), and
+    repeated it changes nothing: `Symmetrised` does it once, before it makes the copies.
     """
+
+    before = staticmethod(partial(functional.adaptive_avg_pool2d, output_size=20))
 
     def __init__(self) -> None:
         layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(20)]

@@ -273,8 +273,13 @@ class Symmetrised(nn.Module):
     every copy of every image at once, so its statistics are invariant and f has exactly the
     symmetry in training mode too.  To save memory, chunk over images, never over copies.
 
+    What g does first may commute with the whole group, as an average over pixels commutes with
+    the symmetries of the square.  Such a g names it `before`: it is then done once for every
+    image instead of once for every copy.
+
     Args:
-        g: a module that takes (M, C, H, W), or whatever the group acts on, to (M,) or (M, 1).
+        g: a module that takes (M, C, H, W), or whatever the group acts on, to (M,) or (M, 1);
+            g and g after `g.before`, if there is one, must be the same function.
         group: the group and its character.
     """
 
@@ -286,7 +291,8 @@ class Symmetrised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ...) -> (N,)."""
-        copies = self.group.orbit(x)
+        before = getattr(self.g, "before", None)
+        copies = self.group.orbit(before(x) if before else x)
         if copies.ndim == 4:
             copies = copies.contiguous(memory_format=torch.channels_last)
         values = self.g(copies).reshape(len(self.group), len(x))
