@@ -25,6 +25,7 @@ from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import (
     Symmetrised,
     equivariance_error,
+    half_turn,
     half_turn_parity,
     mirror,
     mirror_where,
@@ -300,6 +301,25 @@ def test_16_on_its_own_training_images_an_odd_function_always_finds_something():
     w = training.mean(axis=0)  # f(x) = w . x is odd
     assert (training @ w > 0).mean() > 0.95
     assert positive_fraction(test @ w).p_exact > 0.001
+
+
+def test_17_untrained_networks_lean_on_a_lopsided_population():
+    """The letter F in noise, turned upside down at random: never its own mirror image."""
+    torch.manual_seed(0)
+    letter = torch.zeros(1, 8, 8)
+    letter[0, 1:7, 2] = letter[0, 1, 2:6] = letter[0, 3, 2:5] = 1.0
+    upside_down = torch.rand(2000) < 0.5
+    images = torch.where(upside_down[:, None, None, None], half_turn(letter), letter)
+    images = images + 0.5 * torch.randn(2000, 1, 8, 8)
+    leaning, above = 0, 0
+    for _ in range(40):
+        g = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
+        with torch.no_grad():
+            found = positive_fraction(Symmetrised(g, half_turn_parity())(images))
+        leaning += min(found.p_mid, 1 - found.p_mid) < 0.0005
+        above += found.fraction > 0.5
+    assert leaning > 20
+    assert 8 < above < 32
 
 
 # --- the page
