@@ -110,7 +110,7 @@ printed(published_recipe)
 
 # %% [markdown]
 # Then with ours: the eight symmetries of the square, a small network with batch normalisation,
-# loss B, one epoch.  M0, the sets at 250 pixels, M1 under the light kit and M3 in grey are
+# loss B, two epochs.  M0, the sets at 250 pixels, M1 under the light kit and M3 in grey are
 # not in the source.
 
 # %%
