@@ -172,6 +172,13 @@ print("handed, trained on all digits:", handed)
 print(f"handed, trained alone: {handed_alone} of {asked_alone}")
 
 # %% [markdown]
+# In the order of the means over seeds:
+
+# %%
+means = pd.Series({d: found[d, "all"][0].mean() for d in range(10)}).sort_values(ascending=False)
+print("  ".join(f"{d}: {100 * v:.1f} %" for d, v in means.items()))
+
+# %% [markdown]
 # The belief that 0, 1 and 8 are nearly symmetric is a belief about print.  In handwriting they
 # lean, and the lean alone, one number without a network, is positive for them more often than
 # for the others:
