@@ -96,7 +96,7 @@ table("positive fraction, control")
 controls = records[records.name == "positive fraction, control"]
 joint = joint_null(controls.value.astype(float), controls.n.astype(float))
 print(" ".join(f"{100 * v:.2f}" for v in controls.value))
-print(f"{len(controls)} controls together: chi-square p = {joint:.3f}")
+print(f"controls: {len(controls)}, together chi-square p = {joint:.3f}")
 assert joint > 0.001
 
 # %% [markdown]
@@ -127,7 +127,7 @@ for name, (one, other) in pairs.items():
 
 # %%
 chosen = records[records.centred & (records.loss == "B")]
-kinds = {"all": "", "alone": ", alone", "lean": ", lean", "upright": ", upright"}
+kinds = {"all": "", "lean": ", lean", "upright": ", upright", "alone": ", alone"}
 questions = chosen.name.str.fullmatch(r"positive fraction of \d(, alone)?")
 level = 1 - 0.05 / chosen[questions].name.nunique()
 
@@ -150,14 +150,14 @@ def answers(digit, kind):
 
 found = {(d, kind): answers(d, kind) for d in range(10) for kind in kinds}
 
-# %% mystnb={"figure": {"caption": "Held-out digits with f > 0, each digit and all seeds: network trained on all digits, networks trained on one digit, the lean alone, and the first network on digits sheared upright. Points are means over seeds, bars reach from the lowest to the highest end of the seeds' simultaneous exact intervals. The dashed line is symmetry.", "name": "fig-digits-forest"}, "image": {"alt": "For each digit from 0 to 9 up to four points with error bars; the network's are far above one half for every digit."}}
+# %% mystnb={"figure": {"caption": "Held-out digits with f > 0, each digit and all seeds: network trained on all digits, the lean, the same network on digits sheared upright, and networks trained on one digit alone. Points are means over seeds, bars reach from the lowest to the highest end of the seeds' simultaneous exact intervals. The dashed line is symmetry.", "name": "fig-digits-forest"}, "image": {"alt": "For each digit from 0 to 9 up to four points with error bars; the network's are far above one half for every digit."}}
 figure, ax = plt.subplots(figsize=(7, 3.8))
 for k, kind in enumerate(kinds):
     digits = [d for d in range(10) if len(found[d, kind][0])]
     y = np.array([found[d, kind][0].mean() for d in digits])
     bars = np.abs(np.array([found[d, kind][1:] for d in digits]).reshape(-1, 2) - y[:, None]).T
     ax.errorbar(
-        np.array(digits) + 0.16 * (k - 1.5), 100 * y, 100 * bars, fmt="os^D"[k], ms=4, label=kind
+        np.array(digits) + 0.16 * (k - 1.5), 100 * y, 100 * bars, fmt="o^Ds"[k], ms=4, label=kind
     )
 ax.axhline(50, color="black", linestyle="--", linewidth=1)
 ax.set(xlabel="digit", ylabel="positive fraction / %", xticks=range(10))
@@ -203,7 +203,7 @@ for d in asked_alone:
     difference = 100 * (found[d, "alone"][0] - found[d, "all"][0])
     spread = difference.std(ddof=1) if len(difference) > 1 else np.nan
     rows[d] = {"alone - all": difference.mean(), "spread": spread, "seeds": len(difference)}
-pd.DataFrame(rows).T.round(2)
+pd.DataFrame(rows).T.round(2).astype({"seeds": int})
 
 # %% [markdown]
 # ## What we found

@@ -110,7 +110,7 @@ plt.show()
 # %% [markdown]
 # ## What must not matter
 #
-# Three things are arbitrary about a collision of two equal beams, and a fourth is the question:
+# Two things are arbitrary about a collision of two equal beams, and a third is the question:
 #
 # - which way the detector was turned about the beam: $f$ is even under rolls of the rows;
 # - which beam is called left: a half turn R180 exchanges the beams, and $f$ is even under it;
@@ -316,10 +316,9 @@ assert torch.equal(half_turn(segments[6]), segments[9])
 # %%
 def centre_of_mass(x):
     """Row and column of the centre of mass, in pixels from the middle of the picture."""
-    ink = x.double()
     rows, columns = (torch.arange(n).double() - (n - 1) / 2 for n in x.shape[-2:])
-    total = ink.sum((1, 2, 3))
-    return ink.sum((1, 3)) @ rows / total, ink.sum((1, 2)) @ columns / total
+    by_row, by_column = (x.sum(axes, dtype=torch.float64) for axes in ((1, 3), (1, 2)))
+    return by_row @ rows / by_row.sum(1), by_column @ columns / by_column.sum(1)
 
 
 row, column = centre_of_mass(test.images)
@@ -342,9 +341,9 @@ print(
 
 # %%
 def top_heaviness(x):
-    """Third central moment of the ink along the azimuth, in cubic pixels; positive for a 6."""
+    """Third central moment of the ink along the azimuth, in cubic pixels: positive for a 7, negative for a 6."""
     rows = torch.arange(x.shape[-2]).double() - (x.shape[-2] - 1) / 2
-    ink, row = x.double().sum((1, 3)), centre_of_mass(x)[0]
+    ink, row = x.sum((1, 3), dtype=torch.float64), centre_of_mass(x)[0]
     return (ink * (rows - row[:, None]) ** 3).sum(1) / ink.sum(1)
 
 
@@ -393,8 +392,8 @@ assert centring["as distributed", "and R180"]["one sign"].fraction > 0.99
 assert centring["as distributed", "and rolls"]["a sign a digit"].fraction > 0.6
 
 # %% [markdown]
-# As distributed, the way of centring alone passes for handedness: of practically all digits for
-# the two smaller groups, of two thirds or more for a network that knows digits, with the
+# As distributed, the way of centring alone passes for handedness: in practically all digits for
+# the two smaller groups, and in about seven of ten for a network that knows digits and has the
 # group of the cylinder.  Dropping one column repairs that, up to the per cent or so by which the
 # centring is not quite uniform, which the half turn removes.  The rest of the page is about digits
 # of 27 columns, unless `centred` says otherwise.
@@ -412,8 +411,8 @@ print(f"pictures are {train.images.shape[-1]} columns wide; no ink is lost in {b
 # ## S and its control
 #
 # **S** is the set as it is.  In the control **SLR** each picture is mirrored or not by the toss of
-# a coin, the rawest picture that we have, before anything else is done to it.  The mirror stands in
-# the new middle; in the old one it would move the digits.
+# a coin, at the rawest stage that we have: grey levels as distributed.  Only the column is
+# dropped before, because the mirror must stand in the middle of the digits.
 
 
 # %%
