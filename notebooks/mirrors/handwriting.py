@@ -668,6 +668,8 @@ for ax, picture in zip(axes, ink[:, 0].detach().numpy(), strict=True):
 plt.show()
 
 # %% [markdown]
+# Strokes that rise to the right are mostly red, whatever the digit, as the lean would have it.
+#
 # ## Beside the published study
 #
 # Lester and Tombs take handwriting as their example of a broken symmetry.  We find it broken
