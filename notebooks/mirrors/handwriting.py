@@ -393,8 +393,8 @@ assert centring["as distributed", "and rolls"]["a sign a digit"].fraction > 0.6
 
 # %% [markdown]
 # As distributed, the way of centring alone passes for handedness: in practically all digits for
-# the two smaller groups, and in about seven of ten for a network that knows digits and has the
-# group of the cylinder.  Dropping one column repairs that, up to the per cent or so by which the
+# the two smaller groups, and in more than seven of ten for whoever knows digits and has the group of
+# the cylinder.  Dropping one column repairs that, up to the per cent or so by which the
 # centring is not quite uniform, which the half turn removes.  The rest of the page is about digits
 # of 27 columns, unless `centred` says otherwise.
 #
@@ -488,7 +488,8 @@ plt.show()
 
 # %% [markdown]
 # Handwriting is handed, and the control says one half.  (The exact interval of S is too narrow in
-# one respect: digits of one writer resemble each other, and MNIST does not say who wrote which.
+# one respect: digits of one writer resemble each other, and MNIST does not say who wrote which;
+# the 5,000 all come from the first tenth of its training set.
 # The coins of the control are independent, whoever wrote the digits.)
 #
 # Which digits are sure, and which go against the network?

@@ -20,8 +20,8 @@ def digits(data: str = "mnist-5k", path: str | Path = "") -> ImageSet:
     """Handwritten digits as they are distributed, brought first if they are not here.
 
     Args:
-        data: "mnist-5k", 5,000 digits of the training set of MNIST, 500 a class; or "mnist", all
-            60,000 and the official 10,000 for tests (LeCun et al. 1998).
+        data: "mnist-5k", 5,000 digits of the first tenth of MNIST's training set, 500 a class; or
+            "mnist", all 60,000 and the official 10,000 for tests (LeCun et al. 1998).
         path: a folder of the reader's own with the files of the data set; empty: none.
 
     Returns:
