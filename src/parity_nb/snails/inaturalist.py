@@ -123,7 +123,7 @@ def from_export(path: str | Path, size: str = "medium") -> pd.DataFrame:
             f"{path} has no column {', '.join(missing)}; it has {', '.join(export.columns)}. "
             "Tick the missing ones in step 3 of iNaturalist's export tool and export again"
         )
-    table = export.rename(columns=EXPORT_COLUMNS)
+    table = export[list(EXPORT_COLUMNS)].rename(columns=EXPORT_COLUMNS)
     table = table[table["url"] != ""]
     parts = table["url"].map(PHOTO_URL.fullmatch)
     usable = parts.notna() & table["observation"].str.fullmatch("[1-9][0-9]{0,17}")
