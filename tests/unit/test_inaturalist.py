@@ -242,9 +242,9 @@ def api(tmp_path, monkeypatch):
     api.session = api_session(
         cache_file=str(tmp_path / "cache.db"),
         ratelimit_path=str(tmp_path / "rate.db"),
-        per_second=1e6,
-        per_minute=1e6,
-        burst=1e6,
+        per_second=500,
+        per_minute=5000,
+        burst=1,
     )
     adapter = api.session.get_adapter("https://api.inaturalist.org")
     adapter.max_retries = adapter.max_retries.new(backoff_factor=0, backoff_jitter=0)
@@ -326,8 +326,9 @@ def test_an_export_is_completed_by_number(api, tmp_path):
 def test_holes_in_an_answer(api):
     """No taxon, no date, no user, a photograph of two observations, one that is hidden."""
     hidden = picture(3) | {"url": None, "hidden": True}
+    nothing = ("taxon", "observed_on", "time_observed_at", "user", "license_code")
     api.observations = [
-        observation(1, [picture(1)], taxon=None, observed_on=None, user=None, license_code=None),
+        observation(1, [picture(1)], **dict.fromkeys(nothing)),
         observation(2, [picture(1), picture(2), hidden]),
         observation(3, []),
     ]
