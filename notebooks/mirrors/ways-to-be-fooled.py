@@ -57,7 +57,7 @@ trainings: int = 200  # repetitions of the experiments with trained or random ne
 items: int = 400  # test items of each experiment
 jpeg_repeats: int = 100  # repetitions of the experiment with JPEG files
 photographs: int = 24  # pieces of photographs with which pipelines are audited
-audits: int = 60  # repeated audits of one random step
+audits: int = 45  # repeated audits of one random step
 
 # %%
 use_style()
@@ -332,10 +332,10 @@ assert masks["for each item"].sum() <= stats.binom.isf(0.001, trainings, 0.05)
 
 # %% [markdown]
 # Ordinary dropout draws a mask for every item.  Then $f$ is odd in distribution, and that is
-# enough: an item and its mirror image are still equally likely to come out positive.  One mask for a whole call is another matter, and not exotic: `randomness="same"` in
-# `vmap`, stochastic depth in batch mode, a random seed that is reset before every image "so that it
-# is reproducible".  All items then share one lopsided function, which leans to some side in
-# nearly every run.
+# enough: an item and its mirror image are still equally likely to come out positive.  One mask for
+# a whole call is another matter, and not exotic: `randomness="same"` in `vmap`, stochastic depth in
+# batch mode, a random seed that is reset before every image "so that it is reproducible".  All
+# items then share one lopsided function, which leans to some side in most runs.
 #
 # What ordinary dropout costs is power.  The same network, on items that do lean:
 
@@ -498,8 +498,8 @@ verdicts.round(4).astype(object).where(verdicts.notna(), "")
 # Three steps are named.  The JPEG and the crop, sixty minus fifty-three leaves an odd margin, are
 # functions and do not commute; the rotation goes one way only.  The random crop and the colour
 # jitter pass, though no two of their results agree: their *laws* are symmetric.  `rms` is in pixel
-# levels, and for random steps measured between mean results; `relative` divides it by the standard
-# deviation of the result.
+# levels, and for random steps estimated between mean results, where a level or two is no more than
+# chance; `relative` divides it by the standard deviation of the result.
 
 # %%
 guilty = ["JPEG, 60 pixels wide", "centre crop to 53", "rotation by 0 to 15 degrees", WHOLE]

@@ -9,6 +9,7 @@ harm if P T P has the same law as T.  `audit_pipeline` examines the steps one by
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -81,29 +82,18 @@ def audit_pipeline(
             different shapes, fewer than two draws, or a level that no p-value could reach.
     """
     _check(steps, images, act, draws, permutations, level)
+    judge = partial(_judge, tolerance=tolerance, level=level)
+    measure = partial(_measure, act=act, draws=draws, permutations=permutations, seed=seed)
     rows = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-
-        def audit(name: str, step: Action, x: Tensor) -> dict:
-            each = _one_by_one(name, step)
-            once, again = each(x), each(x)
-            if torch.equal(once, again):
-                error = equivariance_error(each, x, act, act)
-                size = error.relative
-                verdict = "commutes" if size <= EXACT else "nearly" if size <= tolerance else ""
-                numbers = {"rms": error.rms, "relative": size, "p": np.nan}
-            else:
-                numbers = _compare_laws(each, x, act, draws, permutations, seed)
-                verdict = "not seen" if numbers["p"] > level else ""
-            rows[name] = {"random": not torch.equal(once, again), **numbers}
-            rows[name]["verdict"] = verdict or "breaks"
-            return once
-
         x = images
         for name, step in steps.items():
-            x = audit(name, step, x)
-        audit(WHOLE, lambda one: _through(steps, one), images)
+            row, x = measure(_one_by_one(name, step), x)
+            rows[name] = judge(row)
+        if len(steps) > 1:
+            row, _ = measure(_one_by_one(WHOLE, partial(_through, steps)), images)
+        rows[WHOLE] = judge(row)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("step")
 
 
@@ -127,6 +117,27 @@ def _check(
         raise ValueError(
             f"with {permutations} permutations no p-value can be as small as the level {level}"
         )
+
+
+def _measure(
+    step: Action, x: Tensor, act: Action, draws: int, permutations: int, seed: int
+) -> tuple[dict, Tensor]:
+    """The row of a step without its verdict, and what the step makes of x."""
+    result = step(x)
+    if not torch.equal(result, step(x)):
+        return {"random": True, **_compare_laws(step, x, act, draws, permutations, seed)}, result
+    error = equivariance_error(step, x, act, act)
+    return {"random": False, "rms": error.rms, "relative": error.relative, "p": np.nan}, result
+
+
+def _judge(row: dict, tolerance: float, level: float) -> dict:
+    if row["random"]:
+        verdict = "breaks" if row["p"] <= level else "not seen"
+    elif row["relative"] <= EXACT:
+        verdict = "commutes"
+    else:
+        verdict = "nearly" if row["relative"] <= tolerance else "breaks"
+    return {**row, "verdict": verdict}
 
 
 def _through(steps: Mapping[str, Action], x: Tensor) -> Tensor:
