@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
+from scipy.optimize import brentq
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -279,8 +280,8 @@ def networks(count, first_seed=0, inputs=1, group=reflection):
 
 # %%
 some = torch.from_numpy(rng.normal(mu, 1, (3, 200, 1))).float()
-company = train_many(networks(3), some, mean_over_std)(some)
-alone = train_many(networks(1, first_seed=2), some[2:], mean_over_std)(some[2:])
+company = train_many(networks(3), some, mean_over_std, steps=20)(some)
+alone = train_many(networks(1, first_seed=2), some[2:], mean_over_std, steps=20)(some[2:])
 print("the same values alone and in company:", bool(torch.allclose(company[2:], alone, rtol=1e-3)))
 assert torch.allclose(company[2:], alone, rtol=1e-3)
 
@@ -399,7 +400,7 @@ assert count["rare"] < 0.1
 
 # %% [markdown]
 # The price of the e-value depends on the level only.  At five standard deviations it is a fifth
-# more items; at 5% it would be twice as many.
+# more items; at 5% it would be more than twice as many.
 
 # %%
 five = norm.sf(5)
@@ -411,8 +412,9 @@ run.record("items that the e-value needs for one of the mean test, 5 sigma", pri
 # %% [markdown]
 # One more conversion, for readers of the literature.  Qualities are published with their standard
 # error {cite}`lester2022vampires`, and $Q$ divided by its error looks like a number of
-# standard deviations.  It is not the evidence against symmetry: the error is that of the value
-# found, while a symmetric population would have to lose $nQ$ nats of bets.
+# standard deviations.  It is not the evidence against symmetry.  The error tells how $Q$ would
+# scatter if this population were sampled again; what counts is that bets on a symmetric one win
+# $nQ$ nats with a probability of at most $e^{-nQ}$.
 
 # %%
 sources = published("lester2022vampires").set_index("name")
@@ -518,9 +520,7 @@ for test in tests:
 # %%
 def faintest(test, n):
     """The mu at which a test fires with probability one half."""
-    fine = np.geomspace(4, 8, 2000) / n**0.5
-    values = np.array([power(m, n)[test] for m in fine[::10]])
-    return np.interp(0.5, np.maximum.accumulate(values), fine[::10])
+    return brentq(lambda mu: power(mu, n)[test] - 0.5, 4 / n**0.5, 8 / n**0.5)
 
 
 half = pd.DataFrame({f"{n:,} items": {t: faintest(t, n) for t in tests} for n in sizes})
