@@ -498,8 +498,8 @@ verdicts.round(4).astype(object).where(verdicts.notna(), "")
 # Three steps are named.  The JPEG and the crop, sixty minus fifty-three leaves an odd margin, are
 # functions and do not commute; the rotation goes one way only.  The random crop and the colour
 # jitter pass, though no two of their results agree: their *laws* are symmetric.  `rms` is in pixel
-# levels, and for random steps estimated between mean results, where a level or two is no more than
-# chance; `relative` divides it by the standard deviation of the result.
+# levels, and for random steps estimated between mean results, where a few levels may be
+# chance and `p` decides; `relative` divides it by the standard deviation of the result.
 
 # %%
 guilty = ["JPEG, 60 pixels wide", "centre crop to 53", "rotation by 0 to 15 degrees", WHOLE]
