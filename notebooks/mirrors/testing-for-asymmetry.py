@@ -146,6 +146,7 @@ def draw_cosine(n):
     return (np.sqrt((1 - alpha) ** 2 + 4 * alpha * rng.random(n)) - 1) / alpha
 
 
+# %%
 def draw_step(n):
     return rng.random(n) * np.where(rng.random(n) < (1 + lean) / 2, 1, -1)
 
@@ -187,6 +188,8 @@ on_paper = {
     ("step", "mean_over_std"): lean / (1 - lean**2) ** 0.5,
     ("step", "quality"): np.log(2) - stats.entropy(coin),
 }
+
+# %%
 for (name, column), value in on_paper.items():
     assert abs(best_table.loc[name, column] - value) < 1e-4, (name, column)
 print(f"{len(on_paper)} of {best_table.size} values checked by a formula")
@@ -206,6 +209,7 @@ def mean_over_std_of(f):
     return ratio, (z - ratio / 2 * (z**2 - 1)).std() / len(f) ** 0.5
 
 
+# %%
 def measure(f, phi):
     """The three measures with their standard errors."""
     fraction, q = positive_fraction(f), quality(phi)
@@ -269,6 +273,7 @@ reflection = symmetry.Group(
 )
 
 
+# %%
 def networks(count, first_seed=0, inputs=1, group=reflection):
     made = []
     for k in range(count):
@@ -306,6 +311,8 @@ learned = {name: train_many(networks(4, seed), x_train, loss) for name, loss in 
 # %%
 scales = [calibrate(f) for f in learned["A"](x_train)]
 learned_pulls = {}
+
+# %%
 for loss, f in learned.items():
     for i, (name, values) in enumerate(zip(populations, f(x_test), strict=True)):
         phi = scales[i](values) if loss == "A" else values
@@ -314,6 +321,8 @@ for loss, f in learned.items():
             column: (value - best_table.loc[name, column]) / error
             for column, (value, error) in measured.items()
         }
+
+# %%
 pd.DataFrame(learned_pulls).T.round(2)
 
 # %% [markdown]
@@ -384,6 +393,8 @@ for name, population in populations.items():
         "Q": best[name].quality,
         "efficiency of the count": (2 * best[name].fraction - 1) ** 2 / mean_a2,
     }
+
+# %%
 pd.DataFrame(conversion).T.round(4)
 
 # %% [markdown]
@@ -471,6 +482,8 @@ def power(mu, n):
 # %%
 tests, sizes = ("count", "mean", "e-value"), (1000, 10_000, 100_000)
 simulated = {}
+
+# %%
 for n in sizes:
     for strength in (4.4, 5.2, 6.0, 6.8):
         m = strength / n**0.5
@@ -545,6 +558,8 @@ for n in sizes:
         x = m + rng.standard_normal((max(20, power_experiments * 1000 // n), n))
         fired = found(x, m)[test]
         z.append((fired.mean() - power(m, n)[test]) / (0.25 / len(x)) ** 0.5)
+
+# %%
 joint_half = stats.chi2.sf(np.square(z).sum(), len(z))
 run.record("fired half the time, chi-square p", joint_half, n=len(z))
 assert joint_half > 0.001
@@ -570,6 +585,7 @@ swap_hands = symmetry.Group(
 )
 
 
+# %%
 def asymmetry(x, epsilon):
     return epsilon * torch.tanh(3 * x[..., 0] * x[..., 3])
 
@@ -612,6 +628,7 @@ def bets(f_known, f_new, objective):
     return calibrate(f_known)(f_new)
 
 
+# %%
 def p_values(f_train, f_tuning, f_test, objective, k):
     count = positive_fraction(f_test)
     return {
@@ -668,6 +685,8 @@ for name, p in null.items():
 # %%
 levels = np.array([0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 shares = {}
+
+# %%
 for name, p in null.items():
     for kind in bounds:
         hits = np.array([(p[kind] <= level).sum() for level in levels])
@@ -733,6 +752,8 @@ for name, objective in losses.items():
     tuned = [bets(*pair, objective) for pair in zip(f_tuning, f, strict=True)]
     share[f"loss {name}"] = share_found(f, training=bold, aside=tuned)
     phi = 2 * torch.atanh(asymmetry(items, epsilon))
+
+# %%
 share["best"] = share_found(asymmetry(items, epsilon), training=phi, aside=phi)
 share = pd.DataFrame(share).T
 share.round(3)

@@ -88,6 +88,7 @@ def exact_p(positive, n, chance=0.5):
     return stats.binom.sf(np.asarray(positive) - 1, n, chance)
 
 
+# %%
 def count_p(f):
     """Exact p-values of the counts of each row of f, (repeats, items), without its zeros."""
     f = np.asarray(f)
@@ -103,6 +104,7 @@ def count_p(f):
 lines = {}
 
 
+# %%
 def compare(rule, fooled, repaired, nominal=0.05):
     lines[rule] = {"nominal": nominal}
     for version, fired in (("fooled", fooled), ("repaired", repaired)):
@@ -197,6 +199,7 @@ def train_linear(x, ridge=0.1):
     return torch.linalg.solve(covariance + ridge * scale * torch.eye(x.shape[-1]), mean)
 
 
+# %%
 def values(x, weights):
     return (x @ weights[..., None]).squeeze(-1)
 
@@ -208,6 +211,8 @@ def values(x, weights):
 # %%
 q = 0.01
 fractions = {"leak": [], "new": []}
+
+# %%
 for _ in range(trainings):
     train, test = torch.randn(2, items, 100)
     for population in (train, test):
@@ -243,6 +248,7 @@ def descend(x, weights, steps=20, rate=0.3):
     return weights
 
 
+# %%
 def lean(n, by=0.3):
     return rng.standard_normal((trainings, n, 6)) + by * np.eye(6)[0]
 
@@ -366,6 +372,7 @@ def textures(n, width):
     return (255 * (field - 0.2) / 0.6).clamp(0, 255).byte()
 
 
+# %%
 def odd_steps(x):
     """How much larger each step between columns is than its mirror image, (n, width / 2 - 1)."""
     steps = (x[..., 1:].float() - x[..., :-1].float()).abs().mean((1, 2))
@@ -375,6 +382,8 @@ def odd_steps(x):
 # %%
 few = 60
 stored = {}
+
+# %%
 for width in (60, 64):
     files = reencode_jpeg(textures(2 * few * jpeg_repeats, width), 50)
     train, test = odd_steps(files).unflatten(0, (jpeg_repeats, 2, few)).unbind(1)
@@ -401,6 +410,7 @@ def odd_pixels(x):
     return (x - mirror(x))[..., : x.shape[-1] // 2].flatten(-2)
 
 
+# %%
 def analyse(make):
     """p-values of complete analyses: training and held-out pictures made by `make`."""
     train, test = (odd_pixels(make(torch.randn(items, 8, 8))) for _ in range(2))
@@ -416,6 +426,7 @@ def coin_first(x):
     return camera(mirror_where(x, random_half(len(x), coin)))
 
 
+# %%
 worlds = (camera, coin_last, coin_first)
 p = {make: np.array([analyse(make) for _ in range(trainings)]) for make in worlds}
 believed = {c: (p[camera] <= 0.05) & (p[c] > 0.05) for c in worlds[1:]}
@@ -473,6 +484,8 @@ printed
 # %%
 sources = [getattr(skimage.data, name)() for name in ("coffee", "chelsea", "astronaut")]
 pieces = []
+
+# %%
 for k in range(photographs):
     whole = torch.from_numpy(sources[k % 3].copy()).permute(2, 0, 1)
     top, left = (int(rng.integers(size - 96)) for size in whole.shape[1:])
@@ -491,6 +504,8 @@ careless = {
     "random crop to 48": v2.RandomCrop(48),
     "rotation by 0 to 15 degrees": v2.RandomRotation((0, 15)),
 }
+
+# %%
 verdicts = audit_pipeline(careless, raw, seed=seed)
 verdicts.round(4).astype(object).where(verdicts.notna(), "")
 
@@ -519,6 +534,8 @@ careful = {
     "random crop to 48": careless["random crop to 48"],
     "rotation by -15 to 15 degrees": v2.RandomRotation((-15, 15)),
 }
+
+# %%
 repaired = audit_pipeline(careful, raw, seed=seed)
 assert "breaks" not in set(repaired.verdict)
 repaired.round(4).astype(object).where(repaired.notna(), "")
@@ -536,6 +553,8 @@ flipped = {
     "centre crop to 53": careless["centre crop to 53"],
     "random flip": lambda x: mirror_where(x, random_half(len(x), None)),
 }
+
+# %%
 hidden = audit_pipeline(flipped, raw, seed=seed)
 print(hidden[["p", "verdict"]].to_string(na_rep=""))
 assert list(hidden.index[hidden.verdict == "breaks"]) == ["centre crop to 53", WHOLE]
