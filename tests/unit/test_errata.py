@@ -320,6 +320,40 @@ def test_17_untrained_networks_lean_on_a_lopsided_population():
         above += found.fraction > 0.5
     assert leaning > 20
     assert 8 < above < 32
+# --- 17 and 18: fractions that a diluted signal cannot have
+
+
+@pytest.fixture(scope="module")
+def diluted():
+    """Fractions, sizes, shares of chiral items and the caps that follow from them."""
+    rows = published("hewson2024chiral").set_index("name")
+    share = np.array([float(name.split()[-2]) / 100 for name in rows.index])
+    return rows.assign(value=rows.value / 100, share=share, cap=0.5 + share / 2)
+
+
+def test_17_three_fractions_exceed_their_caps(diluted):
+    excess = (diluted.value - diluted.cap) / np.sqrt(diluted.cap * (1 - diluted.cap) / diluted.n)
+    beyond = set(excess.index[excess > 4])
+    assert beyond == {
+        "images, chiral share 1 %",
+        "3-D angles, chiral share 5 %",
+        "3-D vectors, chiral share 5 %",
+    }
+
+
+def test_17_a_perfect_function_reaches_the_cap_and_no_more(diluted):
+    rng = np.random.default_rng(0)
+    for q in diluted.share.unique():
+        chiral = rng.random(1_000_000) < q
+        f = np.where(chiral, 1, rng.choice([-1, 1], chiral.size))
+        assert positive_fraction(f).fraction == pytest.approx(0.5 + q / 2, abs=4 * 0.5e-3)
+
+
+def test_18_a_fraction_below_one_half_speaks_against_the_signal(diluted):
+    row = diluted.loc["images, chiral share 0.1 %"]
+    positive = round(row.value * row.n)
+    p_for_a_signal = stats.binom.sf(positive - 1, row.n, 0.5)
+    assert row.value < 0.5 and p_for_a_signal > 0.98
 
 
 # --- the page
