@@ -1,0 +1,1 @@
+"""Mirrors: populations with known truth, and the tools of the chapters on the method itself."""
