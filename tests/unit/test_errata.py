@@ -302,6 +302,55 @@ def test_16_on_its_own_training_images_an_odd_function_always_finds_something():
     assert positive_fraction(test @ w).p_exact > 0.001
 
 
+# --- 17 to 20: Hewson, Handley and Lester
+
+
+@pytest.fixture(scope="module")
+def hewson():
+    return published("hewson2024chiral").set_index("name")
+
+
+def test_17_the_last_term_needs_a_minus():
+    x = torch.rand(8, 1, 5, 5, generator=torch.Generator().manual_seed(0)).double()
+    weights = torch.rand(25, 1, generator=torch.Generator().manual_seed(1)).double()
+    group = half_turn_parity()
+
+    def residuals(signs):
+        def f(x):
+            copies = group.orbit(x).reshape(4, -1, 25)
+            return (torch.tensor(signs).double()[:, None] * (copies @ weights)[..., 0]).sum(0)
+
+        odd = equivariance_error(f, x, group["P"].act, torch.neg)
+        even = equivariance_error(f, x, group["R180"].act, lambda f: f)
+        return odd.relative, even.relative
+
+    assert group.names == ("e", "R180", "P", "R180 P")
+    assert max(residuals((1, 1, -1, -1))) < 1e-12
+    assert min(residuals((1, 1, -1, 1))) > 0.1, "as printed"
+
+
+def test_18_the_fraction_exceeds_what_one_per_cent_allows(hewson):
+    row = hewson.loc["SPR-RI-5-1% S"]
+    cap = 50 + 100 * 0.01 / 2
+    assert (row.value - cap) / row.error > 20
+
+
+def test_19_the_smallest_detection_is_below_one_half_and_could_not_be_seen(hewson):
+    row = hewson.loc["SPR-RI-5-0.1% S"]
+    assert (row.value - 50) / row.error == pytest.approx(-8)
+    assert (100 * 0.001 / 2) / row.error < 0.2
+
+
+def test_20_the_nulls_scatter_by_twice_their_errors(hewson):
+    table = hewson[hewson.place == "Table I"]
+    null = table[table.index.str.endswith("SLR") | table.index.str.startswith(("F-", "RI "))]
+    assert (null.n == 10 * 2400).all()
+    z = (null.value - 50) / (100 * np.sqrt(0.25 / null.n))
+    assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-6
+    assert 1.5 < np.sqrt((z**2).mean()) < 2.5
+    assert (z > 3).any() and (z < -3).any()
+
+
 # --- the page
 
 

@@ -25,7 +25,7 @@ from parity_nb.symmetry import mirror_vertical, roll
 PIXELS = 64
 """Width and height of an image."""
 POINTS = 22.3
-"""Mean number of points in an image, chiral figures not counted or, in LH, all of them."""
+"""Mean number of points in an image: of the background of spirals, or of all triangles."""
 SPACING = PIXELS / POINTS**0.5
 """Average distance between points, in pixels: one point in every square of this side."""
 BLUR = 0.8
@@ -60,7 +60,7 @@ class Toy:
     def cap(self) -> float:
         """No function has a larger positive fraction: without a figure, an image is a coin."""
         asymmetric = 0.0 if self.figure == "none" or self.flipped else self.share
-        return 0.5 + asymmetric / 2
+        return (1 + asymmetric) / 2
 
 
 TOYS = {
@@ -92,14 +92,14 @@ def spiral(points: int) -> np.ndarray:
     return step * np.exp(2j * np.pi * step)
 
 
-RADII = (8.0, 24.0)
-"""Smallest and largest radius of a spiral, in pixels; the paper says "random"."""
+RADIUS = 16.0
+"""Largest radius of a spiral, in pixels; the paper says "random", and we take it uniform."""
 
 
 def draw_points(toy: Toy, n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
     """Points of n independent images.
 
-    The background is a Poisson field.  Spirals have a random radius (uniform within `RADII`), a
+    The background is a Poisson field.  Spirals have a random radius (uniform up to `RADIUS`), a
     random angle, and a random centre for which they fit into the image.  Triangles, of the shape
     of `TRIANGLE`, have random angles and start at the points of a Poisson field that reaches
     beyond the image, so that an image holds `POINTS` points on average.
@@ -111,16 +111,17 @@ def draw_points(toy: Toy, n: int, rng: np.random.Generator) -> tuple[list[np.nda
 
     Returns:
         For each image its points, complex positions in pixels, those of the spiral last; and
-        whether it holds a spiral, shape (n,), or triangles.
+        whether it holds at least one whole figure, shape (n,).
     """
-    has = (rng.random(n) < toy.share) & (toy.figure != "none")
     if toy.figure == "triangles":
-        return [_triangles(toy.scale * SPACING, rng) for _ in range(n)], has
+        images, whole = zip(*(_triangles(toy.scale * SPACING, rng) for _ in range(n)), strict=True)
+        return list(images), np.array(whole)
+    has = (rng.random(n) < toy.share) & (toy.figure == "spiral")
     images = []
     for chiral in has:
         field = _poisson(POINTS, 0, PIXELS, rng)
         if chiral:
-            radius = rng.uniform(*RADII)
+            radius = rng.uniform(0, RADIUS)
             shape = spiral(toy.points)
             if toy.flipped and rng.random() < 0.5:
                 shape = shape.conj()
@@ -130,16 +131,16 @@ def draw_points(toy: Toy, n: int, rng: np.random.Generator) -> tuple[list[np.nda
     return images, has
 
 
-def _triangles(side: float, rng: np.random.Generator) -> np.ndarray:
+def _triangles(side: float, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     shape = TRIANGLE * side / np.abs(np.diff(TRIANGLE, append=TRIANGLE[0])).mean()
     margin = np.abs(shape).max()
     width = PIXELS + 2 * margin
     corners = _poisson(POINTS / 3 * (width / PIXELS) ** 2, -margin, width, rng)
-    points = (corners[:, None] + _turn(rng, len(corners))[:, None] * shape).ravel()
-    inside = (
-        (points.real >= 0) & (points.real < PIXELS) & (points.imag >= 0) & (points.imag < PIXELS)
+    points = corners[:, None] + _turn(rng, len(corners))[:, None] * shape
+    inside = (np.abs(points.real - PIXELS / 2) < PIXELS / 2) & (
+        np.abs(points.imag - PIXELS / 2) < PIXELS / 2
     )
-    return points[inside]
+    return points[inside], bool(inside.all(axis=1).any())
 
 
 def _poisson(mean: float, start: float, width: float, rng: np.random.Generator) -> np.ndarray:
@@ -240,25 +241,27 @@ def field_set(n: int, left: float = 1.0, seed: int = 0) -> Tensor:
 class TorusNet(nn.Module):
     """A small network for fields: (N, C, 32, 32) -> (N,), of which the first channel is used.
 
-    One circular convolution whose filters are wide enough to hold a whole triangle, a second one
-    pixel by pixel, the average over the torus, and a linear layer.  It does not change under
-    any roll.
+    A three-point function with learned arms: at every point of the field, two circular filters
+    look around, wide enough to see a whole triangle from its corner, and their answers are
+    multiplied with each other and with the field.  The sum over the torus does not change under
+    any roll.  6,948 weights, against 46 million of the convolutional network of Taylor, Craigie
+    and Ting (2023).
 
     Args:
         padding: "circular" for a torus; "zeros" is for comparison.
-        filters: number of filters.
+        pairs: number of pairs of filters.
     """
 
-    def __init__(self, padding: str = "circular", filters: int = 16):
+    def __init__(self, padding: str = "circular", pairs: int = 12):
         super().__init__()
-        self.wide = nn.Conv2d(1, filters, 17, padding=8, padding_mode=padding)
-        self.mix = nn.Conv2d(filters, filters, 1)
-        self.last = nn.Linear(filters, 1)
+        self.arms = nn.Conv2d(1, 2 * pairs, 17, padding=8, padding_mode=padding, bias=False)
+        self.last = nn.Linear(pairs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, 32, 32) -> (N,)."""
-        x = self.mix(self.wide(x[:, :1]).relu()).relu()
-        return self.last(x.mean((-2, -1))).squeeze(1)
+        x = x[:, :1]
+        first, second = self.arms(x).chunk(2, dim=1)
+        return self.last((x * first * second).sum((-2, -1))).squeeze(1)
 
 
 class ThreePoint(nn.Module):
