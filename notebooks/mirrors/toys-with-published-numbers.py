@@ -106,19 +106,25 @@ def share(code):
     return float(code.rpartition("-")[2].rstrip("%")) / 100 if code.endswith("%") else 1.0
 
 
+# %% [markdown]
+# The published table with the bound:
+
+# %%
 table = theirs[theirs.place == "Table I"].set_index("name")
 codes = [name.removesuffix(" S") for name in table.index if name.endswith(" S")]
 bound = pd.DataFrame({"published / %": [table.value[f"{c} S"] for c in codes]}, index=codes)
 bound["largest possible / %"] = [50 + 50 * share(c) for c in codes]
+
+# %%
 errors = np.array([table.error[f"{c} S"] for c in codes])
 bound["excess / errors"] = (bound.iloc[:, 0] - bound.iloc[:, 1]) / errors
 bound.sort_values("excess / errors", ascending=False).head(4).round(2)
 
 # %% [markdown]
-# One value stands out.  If one image in a hundred holds a spiral, 57.6 % cannot be reached by
-# spirals ({doc}`../../book/errata`, entry 18).  We cannot say what was found instead; the share may
-# have been one of points and not of images.  A flipped set, F-SPR-RI-3, also lies
-# several quoted errors above its bound of one half, which is a matter of the errors:
+# One value stands out.  If one image in a hundred holds a spiral, a fraction of 57.6 % cannot be
+# reached by spirals ({doc}`../../book/errata`, entry 18).  We cannot say what was found instead; the
+# share may have been one of points and not of images.  A flipped set, F-SPR-RI-3, also lies several
+# quoted errors above its bound of one half, but that is a matter of the errors:
 
 # %%
 null = table[[name.endswith("SLR") or name.startswith(("F-", "RI ")) for name in table.index]]
@@ -131,9 +137,9 @@ assert p < 1e-6
 # %% [markdown]
 # Each published value is an average over ten backgrounds with 2,400 test images each, and the
 # quoted errors are binomial for 24,000 independent images.  The controls and flipped sets scatter
-# more than twice as much, to both sides.  So the images cannot have been independent; what ties
-# them together the paper does not say.  The published errors should be read as at least twice as
-# large.
+# more than twice as much, to both sides ({doc}`../../book/errata`, entry 20).  Something ties the
+# images or the repeats together, and the paper does not say what.  Its errors should be read as
+# more than twice as large.
 #
 # Triangles ten times the average distance are a puzzle of another kind.  Do they fit into the
 # image?  Their average side is a number of pixels, and so is the longest distance in the image.
@@ -189,6 +195,11 @@ def evidence_for(shape, z, blur):
     return np.sum(fits * weight * np.exp(-(miss**2) / (2 * blur**2))) + 1e-300
 
 
+# %% [markdown]
+# The oracle is the logarithm of the ratio:
+
+
+# %%
 def oracle(z, blur):
     shape = toys.spiral(3)
     return np.log(evidence_for(shape, z, blur) / evidence_for(shape.conj(), z, blur))
@@ -238,6 +249,11 @@ def percent(value, error):
     return "" if pd.isna(value) else f"{100 * value:.1f} ± {100 * error:.1f}"
 
 
+# %% [markdown]
+# A row a toy and variant:
+
+
+# %%
 def printed(network):
     """One row a toy and variant: published and ours, or nothing if there are no records."""
     mine = ours[ours.network == network] if len(ours) else ours
@@ -254,6 +270,10 @@ def printed(network):
     return pd.DataFrame(columns).assign(network=network)
 
 
+# %% [markdown]
+# The table holds what has been run.
+
+# %%
 networks = [n for n in ("published", "sharp", "fast") if len(ours) and n in set(ours.network)]
 comparison = pd.concat([printed(n) for n in networks]) if networks else pd.DataFrame()
 comparison.set_index(["network", "toy", "variant"]) if networks else "not yet run"
@@ -296,8 +316,8 @@ plt.show()
 # %% [markdown]
 # The field has no edge, no direction and no centre.  Its symmetries are the eight of the square and
 # all rolls.  Nothing that a roll or a quarter turn does can tell left from right, so here the group
-# D4 costs nothing ({ref}`mirrors/parity-odd-functions`), and $f$ should not change under rolls.  That depends
-# on the padding: zeros draw an edge where there is none.
+# D4 costs nothing ({ref}`mirrors/parity-odd-functions`), and $f$ should not change under rolls.
+# That depends on the padding: zeros draw an edge where there is none.
 
 
 # %%
@@ -305,6 +325,10 @@ def under_roll(x):
     return roll(roll(x, 5), 11, axis=-1)
 
 
+# %% [markdown]
+# Untrained networks will do; this is a matter of the padding alone.
+
+# %%
 sample = toys.field_set(50, seed=seed).double()
 torch.manual_seed(seed)
 for padding in ("circular", "zeros"):
@@ -318,9 +342,10 @@ for padding in ("circular", "zeros"):
 # With circular padding it is invariant up to rounding, with zeros it changes by as much as it varies.
 # Rolled copies of a training field are then no news to the network, and it can learn from fewer.
 #
-# Again there is somebody who knows: triangles of that size give pairs of offsets that left-handed ones have
-# and right-handed ones have not.  Counting them is a three-point correlation function, made odd by the same
-# projection as every network.
+# Again there is somebody who knows.  After rounding to pixels, the legs of left-handed triangles are
+# certain pairs of offsets, and those of right-handed ones are others.  Adding up products of three
+# points with those offsets makes a three-point correlation function; the same projection as for every
+# network makes it odd.
 
 # %%
 f = Symmetrised(ThreePoint(), dihedral())
@@ -337,14 +362,13 @@ assert positive_fraction(known[0.5]).p_exact > 1e-4
 
 # %% [markdown]
 # Our network for fields is the same thing with learned arms: it knows that three points make a
-# triangle, and not which.  A first version with a rectifier instead of the products, one wide layer of filters
-# under D4, had learned nothing from 200 fields.
+# triangle, and not which.
 #
 # The sources quote the significance of the mean, which grows with the root of the number of test
 # fields.  For comparison all are put to 1,000 test fields.  The abstract of the second paper
-# states ratios: its scattering network needs a quarter of the fields that their convolutional network
-# needs, and one thirty-second of those of fixed wavelets {cite}`craigie2024nfst`; the curves
-# themselves could not be had.
+# states ratios: its scattering network needs a quarter of the fields that the convolutional network
+# of the first needs, and one thirty-second of those of fixed wavelets {cite}`craigie2024nfst`.  The
+# curves themselves could not be had.
 
 # %%
 per_field = (known[1.0].mean() / known[1.0].std()).item()
@@ -410,8 +434,9 @@ saved = run.save()
 worst = bound["excess / errors"].idxmax()
 assert worst == "SPR-RI-5-1%" and bound["excess / errors"].max() > 20
 assert reach > 10
-for network, p in joint.items():
-    assert p > 0.001, network
+assert all(p > 0.001 for p in joint.values())
+
+# %%
 if networks:
     signal = ours[
         (ours.toy == "SPR-RI-10") & (ours.variant == "S") & (ours.name == "positive fraction")
