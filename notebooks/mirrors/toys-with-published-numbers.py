@@ -232,7 +232,7 @@ assert knows["SPR-RI-3", 0.03].interval[0] > max(0.85, knows["SPR-RI-3", 1.0].in
 # %% [markdown]
 # The flipped set is the control of the oracle.  For our three-point spiral a precision of a tenth of
 # a pixel or better is needed to tell it from a chance triangle; whoever knows positions to a pixel
-# finds next to nothing.  So pictures must show where *within* a pixel a point lies, and ours do, by
+# finds little.  So pictures must show where *within* a pixel a point lies, and ours do, by
 # blurring it.  The published 93.5 % then says that the paper's spirals are more conspicuous than
 # ours, or that its network measured positions very well.
 #
