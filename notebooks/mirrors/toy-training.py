@@ -26,7 +26,7 @@
 # - what a network makes of them after a short training, with its uncertainty;
 # - where its positive values come from: images that hold a figure, and images that do not.
 #
-# **Cost** About 25 seconds on one CPU core and one gigabyte of memory at the default size.  The
+# **Cost** About half a minute on one CPU core and one gigabyte of memory at the default size.  The
 # published network takes a quarter of an hour at full size; a GPU shortens that.
 
 # %%
