@@ -177,7 +177,8 @@ compare("either side counts", either, exact_p(positive, items) <= 0.05)
 
 # %%
 table = published("hewson2024chiral").set_index("name")
-share = np.array([float(name.split()[-2]) for name in table.index]) / 100
+table = table[table.index.str.contains("%") & ~table.index.str.endswith("SLR")]
+share = table.index.str.extract(r"([\d.]+) ?%", expand=False).astype(float) / 100
 table["cap"] = 50 + 50 * share
 table["p"] = exact_p((table.value * table.n / 100).round(), table.n, table.cap / 100)
 print(table[["value", "n", "cap", "p"]].to_string(formatters={"p": "{:.1e}".format}))

@@ -320,28 +320,54 @@ def test_17_untrained_networks_lean_on_a_lopsided_population():
         above += found.fraction > 0.5
     assert leaning > 20
     assert 8 < above < 32
-# --- 17 and 18: fractions that a diluted signal cannot have
+
+
+# --- 18 to 21: Hewson, Handley and Lester
 
 
 @pytest.fixture(scope="module")
-def diluted():
+def hewson():
+    return published("hewson2024chiral").set_index("name")
+
+
+@pytest.fixture(scope="module")
+def diluted(hewson):
     """Fractions, sizes, shares of chiral items and the caps that follow from them."""
-    rows = published("hewson2024chiral").set_index("name")
-    share = np.array([float(name.split()[-2]) / 100 for name in rows.index])
+    rows = hewson[hewson.index.str.contains("%") & ~hewson.index.str.endswith("SLR")]
+    share = rows.index.str.extract(r"([\d.]+) ?%", expand=False).astype(float) / 100
     return rows.assign(value=rows.value / 100, share=share, cap=0.5 + share / 2)
 
 
-def test_17_three_fractions_exceed_their_caps(diluted):
+def test_18_the_last_term_needs_a_minus():
+    x = torch.rand(8, 1, 5, 5, generator=torch.Generator().manual_seed(0)).double()
+    weights = torch.rand(25, 1, generator=torch.Generator().manual_seed(1)).double()
+    group = half_turn_parity()
+
+    def residuals(signs):
+        def f(x):
+            copies = group.orbit(x).reshape(4, -1, 25)
+            return (torch.tensor(signs).double()[:, None] * (copies @ weights)[..., 0]).sum(0)
+
+        odd = equivariance_error(f, x, group["P"].act, torch.neg)
+        even = equivariance_error(f, x, group["R180"].act, lambda f: f)
+        return odd.relative, even.relative
+
+    assert group.names == ("e", "R180", "P", "R180 P")
+    assert max(residuals((1, 1, -1, -1))) < 1e-12
+    assert min(residuals((1, 1, -1, 1))) > 0.1, "as printed"
+
+
+def test_19_three_fractions_exceed_their_caps(diluted):
     excess = (diluted.value - diluted.cap) / np.sqrt(diluted.cap * (1 - diluted.cap) / diluted.n)
     beyond = set(excess.index[excess > 4])
     assert beyond == {
-        "images, chiral share 1 %",
+        "SPR-RI-5-1% S",
         "3-D angles, chiral share 5 %",
         "3-D vectors, chiral share 5 %",
     }
 
 
-def test_17_a_perfect_function_reaches_the_cap_and_no_more(diluted):
+def test_19_a_perfect_function_reaches_the_cap_and_no_more(diluted):
     rng = np.random.default_rng(0)
     for q in diluted.share.unique():
         chiral = rng.random(1_000_000) < q
@@ -349,11 +375,20 @@ def test_17_a_perfect_function_reaches_the_cap_and_no_more(diluted):
         assert positive_fraction(f).fraction == pytest.approx(0.5 + q / 2, abs=4 * 0.5e-3)
 
 
-def test_18_a_fraction_below_one_half_speaks_against_the_signal(diluted):
-    row = diluted.loc["images, chiral share 0.1 %"]
-    positive = round(row.value * row.n)
-    p_for_a_signal = stats.binom.sf(positive - 1, row.n, 0.5)
-    assert row.value < 0.5 and p_for_a_signal > 0.98
+def test_20_the_smallest_detection_is_below_one_half_and_could_not_be_seen(hewson):
+    row = hewson.loc["SPR-RI-5-0.1% S"]
+    assert (row.value - 50) / row.error == pytest.approx(-8)
+    assert (100 * 0.001 / 2) / row.error < 0.2
+
+
+def test_21_the_nulls_scatter_by_twice_their_errors(hewson):
+    table = hewson[hewson.place == "Table I"]
+    null = table[table.index.str.endswith("SLR") | table.index.str.startswith(("F-", "RI "))]
+    assert (null.n == 10 * 2400).all()
+    z = (null.value - 50) / (100 * np.sqrt(0.25 / null.n))
+    assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-6
+    assert 1.5 < np.sqrt((z**2).mean()) < 2.5
+    assert (z > 3).any() and (z < -3).any()
 
 
 # --- the page

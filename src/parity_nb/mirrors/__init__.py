@@ -1,1 +1,1 @@
-"""Theory and reproductions: handwriting and photographs."""
+"""Mirrors: populations with known truth, handwriting, and what the method's chapters share."""
