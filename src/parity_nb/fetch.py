@@ -88,7 +88,10 @@ class Npm:
                 tool="Node.js (Debian package npm, conda-forge package nodejs)",
             )
             with tarfile.open(_only(Path(scratch).glob("*.tgz"), str(self))) as archive:
-                archive.extractall(scratch, filter="data")
+                # nothing outside the folder, from Python 3.11.4 on
+                archive.extractall(
+                    scratch, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+                )
             _collect(Path(scratch) / self.folder, files, into, str(self))
 
 
