@@ -63,7 +63,7 @@ from parity_nb.training import Recipe, evaluate, fit
 # %% tags=["parameters"]
 dataset: str = "digits"  # digits, digits-inked; with a download fashion, cifar-10, animals
 path: str = ""  # folder with a copy of the data set of your own; empty: it is brought
-images: int = 0  # use so many images, taken at random; 0: all
+images: int = 3000  # use so many images, taken at random; 0: all
 share: float = 1.0  # share left as photographed, others mirrored by a coin: 1 is S, 0 is SLR
 jpeg: int = 0  # quality of the JPEG that images go through after the coin, 1 to 95; 0: none
 cut: int = 0  # pixels cut off all four sides, last of all
@@ -110,6 +110,8 @@ def odd_share(x):
 # %%
 original = photographs(dataset, path)
 faces = photographs("faces")
+
+# %%
 for s in (original, faces):
     values = odd_share(s.images[:: max(1, len(s) // 5000)])
     error = values.std() / len(values) ** 0.5
@@ -244,15 +246,18 @@ plt.show()
 # ## A network
 #
 # Photographs have an up and a down, so the group is $\{e, P\}$ and nothing else is assumed.  The
-# network is small: three convolutions.
+# network is small: three convolutions on the pixels and on the steps between neighbours.
 
 # %%
 torch.manual_seed(seed)
-model = Symmetrised(PhotoNet(), parity())
+model = Symmetrised(PhotoNet(test.images.shape[-1]), parity())
 print(f"{sum(p.numel() for p in model.parameters()):,} weights;", recipe)
 
+# %% tags=["nbval-ignore-output"]
+history = fit(model, train, recipe, seed=seed)
+print(f"{history.seconds:.0f} s on {history.device}")
+
 # %%
-fit(model, train, recipe, seed=seed)
 f = evaluate(model, test)
 found = positive_fraction(f)
 print("network:", found)
@@ -359,29 +364,31 @@ for name, mask in (("outer two columns", edge < 2), ("all but the outer two", ed
 
 
 # %%
-def in_grey(recipe=recipe):
+def in_grey():
     torch.manual_seed(seed)
-    grey = Symmetrised(PhotoNet(), parity())
+    grey = Symmetrised(PhotoNet(test.images.shape[-1]), parity())
     fit(grey, ImageSet(to_grey(train.images)), recipe, seed=seed)
     return evaluate(grey, to_grey(test.images))
 
 
-has_colour = test.images.shape[1] == 3
-colour = None
+# %% tags=["nbval-ignore-output"]
+has_colour = test.images.shape[1] == 3 and not jpeg
+f_grey = in_grey() if has_colour else None
+
+# %%
 if has_colour:
-    f_grey = in_grey()
     found_grey, colour = positive_fraction(f_grey), paired(f, f_grey)
     print(f"grey: {found_grey}\ncolour minus grey: {colour}")
 else:
-    print(f"{dataset} has no colours")
+    print(f"{dataset} has no colours, or they are not what this run is about")
 
 # %% [markdown]
 # Where colour and hand go together, the answer is known: everything in colour, nothing in grey.
 
 # %%
-if dataset == "digits-inked" and share == 1 and len(train) * epochs > 20_000:
-    assert found.fraction > 0.9 and colour.p < 1e-6
-    assert 0.001 < found_grey.p_mid < 0.999
+if has_colour and dataset == "digits-inked" and share == 1 and len(train) * epochs > 20_000:
+    assert found.fraction > 0.8 and colour.p < 1e-6
+    assert 1e-4 < found_grey.p_mid < 1 - 1e-4
 
 # %% [markdown]
 # ## Dilution
@@ -451,7 +458,8 @@ def control(x, quality, coin_first):
 
 
 # %%
-fresh, unseen = original[: min(len(original), 6000)].split(fold=seed % 5)
+some = original[:: max(1, len(original) // min(images or 4000, 4000))]
+fresh, unseen = some.split(fold=seed % 5)
 compressed = {}
 for order in ("coin before JPEG", "coin after JPEG"):
     for level in (1, 20, 90):
@@ -461,8 +469,10 @@ for order in ("coin before JPEG", "coin after JPEG"):
         print(f"{order}, quality {level:>2}: {compressed[order, level]}")
 
 # %% [markdown]
-# The lower line of each pair is a fair coin, as it must be.  A linear function is a weak witness for
-# the upper one; runs with `share=0` and `jpeg` set call the network.
+# Where the blocks do not fit and the quality is low, the simplest function convicts the compression,
+# on a set that was balanced by a coin.  With the coin thrown afterwards the same pictures are above
+# suspicion.  Where a linear function sees nothing, a network may see more: that is what runs with
+# `share=0` and `jpeg` set are for.
 #
 # ## What we found
 

@@ -531,7 +531,8 @@ def dataset(name: str, path: str | Path = "") -> Path:
 def _bring(name: str, entry: DataSet, folder: Path) -> None:
     reasons = []
     for source in entry.sources:
-        print(f"{name}: trying {source}", file=sys.stderr)
+        if not isinstance(source, Installed):  # what is here already comes without a word
+            print(f"{name}: trying {source}", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as scratch:
             brought, whole = Path(scratch) / "brought", Path(scratch) / "whole"
             brought.mkdir(), whole.mkdir()

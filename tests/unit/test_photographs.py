@@ -8,7 +8,6 @@ import torch
 
 from parity_nb import fetch
 from parity_nb.images import ImageSet, to_grey
-from parity_nb.mirrors import photographs as module
 from parity_nb.mirrors.photographs import (
     INKS,
     LinearOdd,
@@ -211,11 +210,11 @@ def test_linear_of_symmetric_images_is_zero(noise):
 @pytest.mark.parametrize("size", [24, 28, 32])
 def test_photo_net(size):
     torch.manual_seed(0)
-    f = Symmetrised(PhotoNet(), parity())
+    f = Symmetrised(PhotoNet(size), parity())
     x = torch.randn(8, 3, size, size)
     assert equivariance_error(f, x, mirror, torch.neg).relative < 1e-5
-    words = module.PhotoNet.__doc__
-    assert f"{sum(p.numel() for p in f.parameters()):,} weights" in words
+    if size == 32:
+        assert f"{sum(p.numel() for p in f.parameters()):,} weights at 32" in PhotoNet.__doc__
 
 
 # --- two functions on the same images

@@ -271,29 +271,41 @@ def _moments(images: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
 # --- the network
 
 
-class PhotoNet(nn.Sequential):
-    """A small network for photographs: (N, 3, H, W) -> (N,) for any H and W; 24,721 weights.
+class PhotoNet(nn.Module):
+    """A small network for photographs, quick on a CPU: (N, 3, H, W) -> (N,); 25,246 weights at 32.
 
-    Three convolutions of 3x3 pixels with 16, 32 and 64 channels, each with batch normalisation.
-    The first works at full resolution and ends in a steep tanh, so that small steps between
-    neighbouring pixels count as well as large ones; averages then halve the resolution, a last
-    one leaves 4x4 fields, and one linear layer adds them up.
+    It sees the pixels and the steps between horizontal neighbours, through a tanh that is steep
+    enough for steps of a few grey levels to count like large ones.  Both go through three
+    convolutions of 3x3 pixels with 16, 32 and 64 channels, each of which halves the resolution
+    and has batch normalisation; one linear layer adds up what is left in 4x4 fields, and another
+    one the mean step of each column.
+
+    Args:
+        width: of the images in pixels; the height may be any.
     """
 
-    def __init__(self) -> None:
-        first = nn.BatchNorm2d(16)
-        nn.init.constant_(first.weight, 4.0)
-        layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, padding=1, bias=False), first, nn.Tanh()]
-        for channels, wider in ((16, 32), (32, 64)):
+    STEEPNESS = 20.0
+    """Of the tanh, for normalised images: it is half way up at steps of about two levels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels, wider in ((6, 16), (16, 32), (32, 64)):
             layers += [
-                nn.AvgPool2d(2),
-                nn.Conv2d(channels, wider, 3, padding=1, bias=False),
+                nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(wider),
                 nn.ReLU(),
             ]
-        super().__init__(
-            *layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 1), nn.Flatten(0)
+        self.fields = nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 1)
         )
+        self.profile = nn.Linear(3 * (width - 1), 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N,)."""
+        steps = torch.tanh(self.STEEPNESS * x.diff(dim=-1))
+        both = torch.cat([x, nn.functional.pad(steps, (0, 1))], 1)
+        return (self.fields(both) + self.profile(steps.mean(-2).flatten(1))).squeeze(1)
 
 
 # --- two functions on the same images
