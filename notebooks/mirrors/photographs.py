@@ -469,7 +469,7 @@ for order in ("coin before JPEG", "coin after JPEG"):
         print(f"{order}, quality {level:>2}: {compressed[order, level]}")
 
 # %% [markdown]
-# Where the blocks do not fit and the quality is low, the simplest function convicts the compression,
+# Where the blocks do not fit, a simple function may be enough to convict the compression, and that
 # on a set that was balanced by a coin.  With the coin thrown afterwards the same pictures are above
 # suspicion.  Where a linear function sees nothing, a network may see more: that is what runs with
 # `share=0` and `jpeg` set are for.
