@@ -70,10 +70,12 @@ by = ["dataset", "cut", "share"]
 plain = study[study.jpeg == 0]
 
 
+# %%
 def percent(value, error):
     return "" if pd.isna(value) else f"{100 * value:.2f} ± {100 * error:.2f}"
 
 
+# %%
 def column(name):
     """Mean of a number over seeds as text, one row a data set, cut and share."""
     rows = summarise(plain, name, by).set_index(by)
@@ -82,6 +84,8 @@ def column(name):
 
 # %%
 counts = summarise(plain, "positive fraction", by).set_index(by)
+
+# %%
 table = pd.DataFrame(
     {
         "linear": column("linear"),
@@ -129,6 +133,8 @@ for dataset, cut in sorted({key[:2] for key in counts.index if key[2] == 1}):
 
 # %%
 controls = plain[(plain.share == 0) & plain.name.isin(["positive fraction", "linear"])]
+
+# %%
 joint = {}
 for name, members in controls.groupby("name"):
     joint[name] = joint_null(members.value.astype(float), members.n.astype(float))
@@ -208,6 +214,8 @@ plt.show()
 
 # %%
 names = ["linear", "linear, outer two columns", "linear, all but the outer two"]
+
+# %%
 parts = {name: summarise(plain[plain.share == 1], name, by).set_index(by) for name in names}
 pd.DataFrame(
     {
@@ -252,6 +260,8 @@ for dataset, cut, share in sorted({tuple(key) for key in counts.index}):
 # %%
 retrained = summarise(plain[plain.cut == 0], "positive fraction", ["dataset", "share"])
 whole = retrained[retrained.share == 1].set_index("dataset")
+
+# %%
 losses = {}
 for row in retrained[(retrained.share > 0) & (retrained.share < 1)].itertuples():
     full = whole.loc[row.dataset]
@@ -284,6 +294,8 @@ run.record("snails in the source's diluted set, at least", q, error)
 # %%
 jpeg = study[(study.jpeg > 0) & (study.share == 0) & (study.name == "positive fraction")]
 compressed = summarise(jpeg, "positive fraction", ["dataset", "jpeg"])
+
+# %%
 for row in compressed.itertuples():
     sigmas = (2 * row.value - 1) * np.sqrt(row.n * row.runs)
     print(
@@ -297,6 +309,8 @@ for row in compressed.itertuples():
 # %%
 tried = study[study.name.str.startswith("linear, coin before JPEG") & (study.cut == 0)]
 tried = tried[(tried.jpeg == 0) & (tried.share == 1)]
+
+# %%
 rows = {}
 for (dataset, name), members in tried.groupby(["dataset", "name"]):
     n = members.n.astype(float)
