@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from torch import Tensor, nn
@@ -55,6 +56,61 @@ class FastNet(nn.Sequential):
                 nn.MaxPool2d(2),
             ]
         super().__init__(*layers, nn.Flatten(), nn.Linear(64 * 2 * 2, 1), nn.Flatten(0))
+
+
+class CylinderNet(nn.Module):
+    """For images on an unrolled cylinder: unchanged by rolls along the azimuth, by construction.
+
+    (N, channels, H, W) -> (N,).  The convolutions see the two ends of the azimuth as
+    neighbours (circular padding) and move along it in steps of one pixel, so a roll of the image
+    rolls their output; the maximum over the whole azimuth then forgets by how much.  Along the
+    beam, each convolution is padded with zeros and halves the number of pixels.  Any weights
+    will do, so the symmetry costs nothing and cannot be lost in training.  It follows the
+    calorimeter network of Lester et al. (2022), whose two convolutions are followed by one
+    maximum over the azimuth.
+
+    Args:
+        beam: number of pixels along the beam; along the azimuth there may be any number.
+        channels: of the images.
+        azimuth: its axis, -2 if the azimuth runs over the rows of the image, -1 over its columns.
+        widths: channels after each convolution.
+        kernels: odd widths of the kernels in pixels, one for each convolution.
+
+    Raises:
+        ValueError: for another azimuth, an even kernel, or not one kernel for each width.
+    """
+
+    def __init__(
+        self,
+        beam: int,
+        channels: int = 1,
+        azimuth: int = -2,
+        widths: Sequence[int] = (8, 16, 32),
+        kernels: Sequence[int] = (5, 3, 3),
+    ) -> None:
+        super().__init__()
+        if azimuth not in (-2, -1):
+            raise ValueError(f"azimuth is the axis -2 (rows) or -1 (columns), not {azimuth}")
+        if len(widths) != len(kernels) or not all(k % 2 for k in kernels):
+            raise ValueError(f"{kernels} must be one odd kernel width for each of {widths}")
+        self.azimuth = azimuth
+        self.layers = nn.ModuleList()
+        for wider, kernel in zip(widths, kernels, strict=True):
+            convolution = nn.Conv2d(
+                channels, wider, kernel, stride=(1, 2), padding=(0, kernel // 2), bias=False
+            )
+            self.layers.append(nn.Sequential(convolution, nn.BatchNorm2d(wider), nn.ReLU()))
+            channels, beam = wider, (beam + 1) // 2
+        self.head = nn.Linear(channels * beam, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N,)."""
+        if self.azimuth == -1:
+            x = x.mT
+        for layer in self.layers:
+            ends = layer[0].kernel_size[0] // 2
+            x = layer(functional.pad(x, (0, 0, ends, ends), mode="circular"))
+        return self.head(x.amax(-2).flatten(1)).squeeze(1)
 
 
 NETWORKS = {"published": PublishedNet, "fast": FastNet, "sharp": PublishedNet}

@@ -24,6 +24,11 @@ BLOCK = re.compile(r"<!-- records (.*?)\n(.*?)-->\n.*?<!-- /records -->", re.DOT
 """A table in README.md: the chapter and options as comment, then the table, then the end mark."""
 
 
+def all_positive_bound(n: float) -> float:
+    """Lower end of the one-sided 84 % interval of a fraction of which all n values are positive."""
+    return 0.16 ** (1 / n)
+
+
 def summarise(
     records: pd.DataFrame, name: str, by: Sequence[str], theirs: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -132,8 +137,10 @@ def _markdown(table: pd.DataFrame, by: list[str], percent: bool) -> str:
             return ""
         missing = pd.isna(row[error])
         if value == "value" and row["value"] == 1 and row["error"] == 0:
-            # All positive: the binomial error vanishes, so give the one-sided 84 % bound.
-            return f"{scale:g} {unit} (> {scale * 0.16 ** (1 / row['n']):.4g})".replace("  ", " ")
+            # the binomial error vanishes: a bound instead
+            return f"{scale:g} {unit} (> {scale * all_positive_bound(row['n']):.4g})".replace(
+                "  ", " "
+            )
         return format_number(row[value] * scale, None if missing else row[error] * scale, unit)
 
     def spread(row: pd.Series) -> str:

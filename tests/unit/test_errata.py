@@ -25,6 +25,7 @@ from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import (
     Symmetrised,
     equivariance_error,
+    half_turn,
     half_turn_parity,
     mirror,
     mirror_where,
@@ -300,6 +301,94 @@ def test_16_on_its_own_training_images_an_odd_function_always_finds_something():
     w = training.mean(axis=0)  # f(x) = w . x is odd
     assert (training @ w > 0).mean() > 0.95
     assert positive_fraction(test @ w).p_exact > 0.001
+
+
+def test_17_untrained_networks_lean_on_a_lopsided_population():
+    """The letter F in noise, turned upside down at random: never its own mirror image."""
+    torch.manual_seed(0)
+    letter = torch.zeros(1, 8, 8)
+    letter[0, 1:7, 2] = letter[0, 1, 2:6] = letter[0, 3, 2:5] = 1.0
+    upside_down = torch.rand(2000) < 0.5
+    images = torch.where(upside_down[:, None, None, None], half_turn(letter), letter)
+    images = images + 0.5 * torch.randn(2000, 1, 8, 8)
+    leaning, above = 0, 0
+    for _ in range(40):
+        g = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
+        with torch.no_grad():
+            found = positive_fraction(Symmetrised(g, half_turn_parity())(images))
+        leaning += min(found.p_mid, 1 - found.p_mid) < 0.0005
+        above += found.fraction > 0.5
+    assert leaning > 20
+    assert 8 < above < 32
+
+
+# --- 18 to 21: Hewson, Handley and Lester
+
+
+@pytest.fixture(scope="module")
+def hewson():
+    return published("hewson2024chiral").set_index("name")
+
+
+@pytest.fixture(scope="module")
+def diluted(hewson):
+    """Fractions, sizes, shares of chiral items and the caps that follow from them."""
+    rows = hewson[hewson.index.str.contains("%") & ~hewson.index.str.endswith("SLR")]
+    share = rows.index.str.extract(r"([\d.]+) ?%", expand=False).astype(float) / 100
+    return rows.assign(value=rows.value / 100, share=share, cap=0.5 + share / 2)
+
+
+def test_18_the_last_term_needs_a_minus():
+    x = torch.rand(8, 1, 5, 5, generator=torch.Generator().manual_seed(0)).double()
+    weights = torch.rand(25, 1, generator=torch.Generator().manual_seed(1)).double()
+    group = half_turn_parity()
+
+    def residuals(signs):
+        def f(x):
+            copies = group.orbit(x).reshape(4, -1, 25)
+            return (torch.tensor(signs).double()[:, None] * (copies @ weights)[..., 0]).sum(0)
+
+        odd = equivariance_error(f, x, group["P"].act, torch.neg)
+        even = equivariance_error(f, x, group["R180"].act, lambda f: f)
+        return odd.relative, even.relative
+
+    assert group.names == ("e", "R180", "P", "R180 P")
+    assert max(residuals((1, 1, -1, -1))) < 1e-12
+    assert min(residuals((1, 1, -1, 1))) > 0.1, "as printed"
+
+
+def test_19_three_fractions_exceed_their_caps(diluted):
+    excess = (diluted.value - diluted.cap) / np.sqrt(diluted.cap * (1 - diluted.cap) / diluted.n)
+    beyond = set(excess.index[excess > 4])
+    assert beyond == {
+        "SPR-RI-5-1% S",
+        "3-D angles, chiral share 5 %",
+        "3-D vectors, chiral share 5 %",
+    }
+
+
+def test_19_a_perfect_function_reaches_the_cap_and_no_more(diluted):
+    rng = np.random.default_rng(0)
+    for q in diluted.share.unique():
+        chiral = rng.random(1_000_000) < q
+        f = np.where(chiral, 1, rng.choice([-1, 1], chiral.size))
+        assert positive_fraction(f).fraction == pytest.approx(0.5 + q / 2, abs=4 * 0.5e-3)
+
+
+def test_20_the_smallest_detection_is_below_one_half_and_could_not_be_seen(hewson):
+    row = hewson.loc["SPR-RI-5-0.1% S"]
+    assert (row.value - 50) / row.error == pytest.approx(-8)
+    assert (100 * 0.001 / 2) / row.error < 0.2
+
+
+def test_21_the_nulls_scatter_by_twice_their_errors(hewson):
+    table = hewson[hewson.place == "Table I"]
+    null = table[table.index.str.endswith("SLR") | table.index.str.startswith(("F-", "RI "))]
+    assert (null.n == 10 * 2400).all()
+    z = (null.value - 50) / (100 * np.sqrt(0.25 / null.n))
+    assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-6
+    assert 1.5 < np.sqrt((z**2).mean()) < 2.5
+    assert (z > 3).any() and (z < -3).any()
 
 
 # --- the page

@@ -178,7 +178,7 @@ def test_debian(table, only_path):
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
 
 
-def test_installed(table, tmp_path, monkeypatch):
+def test_installed(table, tmp_path, monkeypatch, capsys):
     package = tmp_path / "toypackage"
     (package / "data").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
@@ -186,6 +186,7 @@ def test_installed(table, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     table(Installed("toypackage", "data"))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
+    assert not capsys.readouterr().err  # nothing to wait for, nothing to say
 
 
 def test_wheel(table, tmp_path, monkeypatch):

@@ -1,1 +1,1 @@
-"""Theory and reproductions: handwriting and photographs."""
+"""Mirrors: populations with known truth, handwriting, photographs, and what their chapters share."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy import stats
 from torch import Tensor, nn
 
 from parity_nb.fetch import dataset, read_cifar10, read_idx
 from parity_nb.images import ImageSet, stack
+from parity_nb.mirrors.digits import digits
 from parity_nb.naming import choose
 from parity_nb.symmetry import mirror, mirror_where, random_half
 
@@ -46,10 +46,8 @@ def photographs(name: str, path: str | Path = "") -> ImageSet:
 
 
 def _digits(path: str | Path) -> ImageSet:
-    file = _first(dataset("mnist-5k", path), "mnist_5k.csv")
-    table = pd.read_csv(file, header=None, dtype=np.uint8).to_numpy()
-    pixels = table[:, :-1].reshape(-1, 28, 28)
-    return _named(pixels, table[:, -1], [str(digit) for digit in range(10)], "digits")
+    found = digits(path=path)
+    return ImageSet.from_array(found.images, "digits", label=found.meta.digit.astype(str))
 
 
 def _inked(path: str | Path) -> ImageSet:
@@ -91,10 +89,6 @@ def _animals(path: str | Path) -> ImageSet:
 def _named(pixels: np.ndarray, labels: np.ndarray, names: Sequence[str], name: str) -> ImageSet:
     # a copy: files are read into memory that torch may not write to
     return ImageSet.from_array(torch.tensor(pixels), name, label=np.array(names)[labels])
-
-
-def _first(folder: Path, name: str) -> Path:
-    return next(p for p in (folder / name, folder / f"{name}.gz") if p.is_file())
 
 
 SETS: dict[str, Callable[[str | Path], ImageSet]] = {

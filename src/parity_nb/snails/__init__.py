@@ -1,1 +1,1 @@
-"""Snails: a chiral model, a photo studio and the data sets made in it."""
+"""Snails: a chiral model, a photo studio, the sets made in it, and photographs of living ones."""
