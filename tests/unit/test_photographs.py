@@ -16,6 +16,7 @@ from parity_nb.mirrors.photographs import (
     mirror_all_but,
     paired,
     photographs,
+    shrink_by,
     symmetrise_columns,
     train_and_test,
     without_copies,
@@ -125,6 +126,17 @@ def test_share(noise, share, mirrored):
 def test_cut(noise):
     assert torch.equal(cut_border(noise, 0), noise)
     assert torch.equal(cut_border(noise, 2), noise[..., 2:4, 2:5])
+
+
+def test_shrink(noise):
+    even = noise[..., :6]
+    small = shrink_by(even, 2)
+    assert small.shape == (400, 1, 3, 3) and small.dtype == torch.uint8
+    assert (small[..., 0, 0] - even[..., :2, :2].float().mean((-1, -2))).abs().max() <= 0.5
+    assert torch.equal(shrink_by(mirror(even), 2), mirror(small))
+    assert torch.equal(shrink_by(even, 1), even)
+    with pytest.raises(ValueError, match="do not fill"):
+        shrink_by(noise, 2)
 
 
 @pytest.mark.parametrize("width", [6, 7])

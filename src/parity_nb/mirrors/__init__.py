@@ -1,1 +1,1 @@
-"""Mirrors: populations with known truth, handwriting, photographs, and what their chapters share."""
+"""Mirrors: populations with known truth, handwriting, photographs, and what chapters share."""

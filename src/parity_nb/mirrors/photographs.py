@@ -156,6 +156,20 @@ def cut_border(images: Tensor, pixels: int) -> Tensor:
     return images[..., pixels:-pixels, pixels:-pixels] if pixels else images
 
 
+def shrink_by(images: Tensor, pixels: int) -> Tensor:
+    """Average squares of so many pixels a side: uint8 (N, C, H, W) -> smaller H, W, rounded.
+
+    Raises:
+        ValueError: if the squares do not fill the images, for then left and right would differ.
+    """
+    if images.shape[-1] % pixels or images.shape[-2] % pixels:
+        raise ValueError(f"squares of {pixels} do not fill {images.shape[-2]}x{images.shape[-1]}")
+    if pixels == 1:
+        return images
+    chunks = [nn.functional.avg_pool2d(x.float(), pixels) for x in images.split(4096)]
+    return torch.cat([x.round().to(torch.uint8) for x in chunks])
+
+
 def symmetrise_columns(images: Tensor, outer: int = 0, inner: int = 0) -> Tensor:
     """Take the handedness out of some columns: each becomes the mean of itself and its mirror.
 
