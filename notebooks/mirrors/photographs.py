@@ -32,8 +32,8 @@
 # - how to compare two functions, or colour with grey, on the same images;
 # - to ask in which columns of the picture the handedness sits, before believing in it.
 #
-# **Cost** Half a minute on one CPU core and a gigabyte of memory.  With `dataset="cifar-10"` and
-# `images=0` a few minutes, nearly all of it training, which a GPU shortens.
+# **Cost** Half a minute on one CPU core and 1.3 GB of memory.  With `dataset="cifar-10"` and
+# `images=0` a minute for each epoch, of colour and of grey, which a GPU shortens.
 
 # %%
 from zlib import crc32
@@ -390,7 +390,7 @@ else:
 # Where colour and hand go together, the answer is known: everything in colour, nothing in grey.
 
 # %%
-if has_colour and dataset == "digits-inked" and len(train) * epochs > 20_000:
+if has_colour and dataset == "digits-inked" and len(train) * epochs > 15_000:
     assert found.fraction > 0.8 and colour.p < 1e-6
     assert 1e-4 < found_grey.p_mid < 1 - 1e-4
 
@@ -473,10 +473,10 @@ for order in ("coin before JPEG", "coin after JPEG"):
         print(f"{order}, quality {level:>2}: {compressed[order, level]}")
 
 # %% [markdown]
-# Where the blocks do not fit, a simple function may be enough to convict the compression, and that
-# on a set that was balanced by a coin.  With the coin thrown afterwards the same pictures are above
-# suspicion.  Where a linear function sees nothing, a network may see more: that is what runs with
-# `share=0` and `jpeg` set are for.
+# On digits, whose 28 pixels are no whole number of blocks, a linear function is enough to convict
+# the compression even at quality 90, and that on a set that was balanced by a coin.  With the coin
+# thrown afterwards the same pictures are above suspicion.  Where a linear function sees nothing, a
+# network may see more: that is what runs with `share=0` and `jpeg` set are for.
 #
 # ## What we found
 
@@ -507,7 +507,8 @@ saved = run.save()
 
 # %% [markdown]
 # Whatever the set, the control finds nothing (a false alarm would come once in ten thousand runs,
-# and JPEG is not part of this promise), and digits, as they were written, are handed.
+# and JPEG is not part of this promise).  Digits, as they were written, are handed, and a coin thrown
+# before JPEG does not clear them.
 
 # %%
 if share == 0 and not jpeg:
@@ -515,7 +516,10 @@ if share == 0 and not jpeg:
 if dataset == "digits" and share == 1 and not jpeg:
     assert found.p_exact < 1e-9 and found_linear.p_exact < 1e-9
 for (order, _), part in compressed.items():
-    assert order == "coin before JPEG" or part.p_exact > 1e-4
+    if order == "coin after JPEG":
+        assert part.p_exact > 1e-4
+    elif dataset == "digits" and len(some) > 2000:
+        assert part.p_exact < 1e-9  # 28 is no multiple of 8
 
 # %% [markdown]
 # ## References
