@@ -462,7 +462,7 @@ def control(x, quality, coin_first):
 
 
 # %%
-some = original[:: max(1, len(original) // min(images or 4000, 4000))]
+some = original[:: -(-len(original) // min(images or 4000, 4000))]  # no more than 4,000
 fresh, unseen = some.split(fold=seed % 5)
 compressed = {}
 for order in ("coin before JPEG", "coin after JPEG"):
