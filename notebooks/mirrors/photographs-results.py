@@ -388,16 +388,18 @@ def excess(name, dataset):
 
 
 # %%
-if evidence == "study":
-    for dataset in {"digits", "fashion"} & {key[0] for key in gains}:
-        assert excess("positive fraction", dataset) > 10
-    if found := colour.get(("digits-inked", 0, 1)):
-        assert found[0] > 5 * found[1]
-    if "digits" in convicted.index:
-        assert (convicted.loc["digits"] > 5).all()
+sets = {key[0] for key in gains if evidence == "study" and len(committed)}
+sets &= set(committed.dataset) if sets else set()  # what small runs found is not evidence
+for dataset in {"digits", "fashion"} & sets:
+    assert excess("positive fraction", dataset) > 10
+if "digits-inked" in sets:
+    value, error, _, _ = colour["digits-inked", 0, 1]
+    assert value > 5 * error
+if "digits" in sets:
+    assert (convicted.loc["digits"] > 5).all()
 
 # %%
-if evidence == "study" and ("cifar-10", 0, 1) in gains:
+if "cifar-10" in sets:
     value, error, _, _ = gains["cifar-10", 0, 1]
     assert value > 5 * error
     assert abs(colour["cifar-10", 0, 1][0]) < 0.02
