@@ -26,12 +26,11 @@ from parity_nb.images import ImageSet
 from parity_nb.paths import data_dir
 from parity_nb.snails import animals, field, hand_model, mesh, surface
 from parity_nb.snails.animals import HELICOIDEA
-from parity_nb.snails.field import HANDS, Field, Photograph, draw_again, draw_photograph
+from parity_nb.snails.field import HANDS, PIXELS, Field, Photograph, draw_again, draw_photograph
 from parity_nb.snails.studio import check_opengl
 from parity_nb.symmetry import mirror_where
 
 VARIANTS = ("S", "SLR")
-PIXELS = 64
 SCREENSHOT = 128
 BURST = 1.5
 """Mean number of photographs of one observation."""
@@ -68,8 +67,9 @@ def living_snails(
     Returns:
         RGB uint8 images of 64 x 64 pixels with the columns `observation` (its number),
         `species`, `family`, `taxon` ("Helicoidea", "other Stylommatophora" or "slug"),
-        `handedness` of the animal before any coin ("right", "left" or "none"), `hand`, the human
-        one ("left", "right" or "none"), and `mirrored`, the coin of the control.
+        `handedness`, the animal's ("right", "left" or "none"), `hand`, the human one in the
+        picture ("left", "right" or "none"), and `mirrored`, the coin of the control.  Both hands
+        are those in front of the camera, before the coin.
 
     Raises:
         ValueError: for an unknown variant, no image, or a burst or share out of range.
