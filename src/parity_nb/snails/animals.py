@@ -21,8 +21,8 @@ from parity_nb.snails.surface import Surface, join, tube, turn
 
 HELICOIDEA, OTHER, SLUG = "Helicoidea", "other Stylommatophora", "slug"
 TAXA = {HELICOIDEA: 0.625, OTHER: 0.145, SLUG: 0.23}
-"""Share of each in the photographs.  The first is that of Gibbon (2023), table 4: L2 has 24,470 test
-images where L5 has 39,152."""
+"""Share of each in the photographs.  The first is that of Gibbon (2023), table 4: 24,470 test
+images of L2 for 39,152 of L5."""
 REVERSED = 0.01
 """Share of individuals of the other hand in a species that has one.  In Cornu aspersum it is 1 in
 40,000 (Gibbon 2023, section 2.4), which no test could tell from none."""
