@@ -132,9 +132,9 @@ class Photograph:
         if self.grip == "palm":
             return surface.moved(azimuth @ lean, self.hand_size, (0, 0, -0.03 * self.hand_size))
         # The palm faces down, the shell is between thumb and forefinger.
-        pose = azimuth @ turn("y", 0.5) @ lean @ turn("x", np.pi)
+        pose = azimuth @ turn("y", 0.1) @ lean @ turn("x", np.pi)
         between = (joints["thumb-tip"] + joints["index-finger-tip"]) / 2
-        return surface.moved(pose, self.hand_size, (0, 0, 0.35) - self.hand_size * pose @ between)
+        return surface.moved(pose, self.hand_size, (0, 0, 0.3) - self.hand_size * pose @ between)
 
 
 def draw_photograph(rng: np.random.Generator, hands: float = HANDS) -> Photograph:
@@ -173,7 +173,7 @@ def draw_photograph(rng: np.random.Generator, hands: float = HANDS) -> Photograp
         hand_azimuth=0.4 * side + rng.normal(0, spread),
         hand_lean=rng.normal(0, 0.2),
         hand_size=rng.uniform(18, 28),
-        curl=rng.uniform(0.0, 0.3) if grip == "palm" else rng.uniform(0.2, 0.5),
+        curl=rng.uniform(0.0, 0.3) if grip == "palm" else rng.uniform(0.0, 0.25),
         skin=int(rng.integers(len(_SKINS))),
         blur=rng.gamma(2.0, 0.25),
         exposure=rng.uniform(0.8, 1.2),
