@@ -250,7 +250,7 @@ kinds[["name", "family", "taxon", "shell", "right"]].iloc[::2]
 # down from 33 degrees above the horizon or more, nearly upright: pictures of people have a top and
 # a bottom, and the group D4 is not for them ({ref}`mirrors/parity-odd-functions`).
 
-# %% mystnb={"figure": {"caption": "Simulated photographs of Stylommatophora, slugs among them, one of each observation, as they would come from iNaturalist. The analogue of Figure 3a of Gibbon (2023).", "name": "fig-living-stylommatophora"}, "image": {"alt": "Eight rows of small pictures of snails and slugs of many colours on soil, grass and stone; in a few of them a human hand."}}
+# %% mystnb={"figure": {"caption": "Simulated photographs of Stylommatophora, slugs among them, one of each observation, as they would come from iNaturalist. The analogue of Figure 3a of Gibbon (2023).", "name": "fig-living-stylommatophora"}, "image": {"alt": "Rows of small pictures of snails and slugs of many colours on soil, grass and stone; in a few of them a human hand."}}
 everyone = first_of_each(population)
 image_grid(everyone.images[:64], columns=16)
 plt.show()
@@ -288,7 +288,7 @@ for ax, mask in zip(fig.axes, masks, strict=False):
 plt.show()
 
 # %%
-slug = torch.from_numpy((population.meta["taxon"] == "slug").to_numpy())
+slug = torch.tensor((population.meta["taxon"] == "slug").tolist())
 seen = masks.flatten(1).sum(1)
 run.record("mean share of the picture that is shell", masks[~slug].float().mean().item())
 assert seen[slug].sum() == 0
@@ -438,8 +438,9 @@ coins = {
 }
 
 # %% [markdown]
-# Each is split by photograph and by observation, five times, so that every photograph is tested
-# once.  One photograph of each observation counts, for only those are independent.
+# Each is split by photograph and by observation, five times, so that every photograph is in the
+# test set once.  Of each observation only the first photograph counts, for only those are
+# independent.
 
 
 # %%
@@ -447,12 +448,14 @@ def tested(chosen, by):
     f = []
     for fold in range(5):
         train, test = chosen.split(fold=fold, seed=seed, by=by)
-        f.append(memory(train.images, first_of_each(test).images))
+        f.append(memory(train.images, test.images[test.meta["first"].tolist()]))
     return positive_fraction(torch.cat(f))
 
 
 def mirrored(coin):
-    return ImageSet(mirror_where(population.images, coin.tolist()), population.meta)
+    first = ~population.meta["observation"].duplicated()
+    images = mirror_where(population.images, coin.tolist())
+    return ImageSet(images, population.meta.assign(first=first))
 
 
 # %%
@@ -466,17 +469,15 @@ for split in fractions:
         run.record(f"memory, {name}, split {split}", found.fraction, found.std, n=found.n)
 
 # %% mystnb={"figure": {"caption": "Positive fraction of the memory, a function that knows nothing of shells, on unseen photographs, with binomial errors. Split by photograph, it finds a symmetric population to be anything but symmetric. The control stays at one half all the same. Simulated bursts.", "name": "fig-living-splits"}, "image": {"alt": "Points with error bars for three populations. Split by photograph, the first two lie far above one half and the control lies on it; split by observation, all three lie at one half."}}
-fig, ax = plt.subplots(figsize=(6.4, 2.4))
+fig, ax = plt.subplots(figsize=(7, 2.8))
 for shift, split, marker in ((-0.1, "by photograph", "s"), (0.1, "by observation", "o")):
     at = np.arange(len(fractions)) + shift
-    values = [(found.fraction, found.std) for found in fractions[split]]
-    ax.errorbar(
-        [v for v, _ in values], at, xerr=[e for _, e in values], fmt=marker, label=f"split {split}"
-    )
+    values, errors = zip(*[(found.fraction, found.std) for found in fractions[split]], strict=True)
+    ax.errorbar(values, at, xerr=errors, fmt=marker, label=f"split {split}")
 ax.axvline(0.5, color="black", linewidth=1)
 ax.set(yticks=range(len(fractions)), yticklabels=fractions.index, xlabel="positive fraction")
-ax.invert_yaxis()
-ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+ax.set(xlim=(0.4, 1), ylim=(len(fractions) - 0.5, -0.5))
+ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
