@@ -60,13 +60,7 @@ from parity_nb.snails.download import Limits, download, photographs, read_manife
 from parity_nb.snails.duplicates import near_duplicates
 from parity_nb.snails.field import PIXELS, Field, draw_photograph
 from parity_nb.snails.inaturalist import from_export
-from parity_nb.snails.living import (
-    LIVING_SETS,
-    first_of_each,
-    living_set,
-    living_snails,
-    shell_masks,
-)
+from parity_nb.snails.living import LIVING_SETS, first_of_each, living_set, living_snails
 from parity_nb.statistics import joint_null, positive_fraction
 from parity_nb.symmetry import mirror, mirror_where
 
@@ -281,7 +275,7 @@ assert right > 0.85
 # shell in one plain colour.
 
 # %% mystnb={"figure": {"caption": "Simulated photographs with the outline of the shell in white, as the renderer knows it. Slugs have none.", "name": "fig-living-masks"}, "image": {"alt": "Two rows of eight pictures of snails and slugs; a white line runs around each shell."}}
-masks = shell_masks(images, seed)
+masks = living.shell_masks(images, seed)
 fig = image_grid(population.images[:16])
 for ax, mask in zip(fig.axes, masks, strict=False):
     ax.contour(mask, levels=[0.5], colors="white", linewidths=1) if mask.any() else None
