@@ -1,0 +1,99 @@
+"""Coloured surfaces as plain arrays: what animals, hands and stones are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+_FLIP = np.array([1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface of triangles.
+
+    Attributes:
+        points: (N, 3).
+        normals: (N, 3) unit vectors.
+        colours: (N, 3) red, green, blue from 0 to 1.
+        faces: (M, 3) numbers of points.
+        shell: (N,) whether a point belongs to a snail's shell.
+    """
+
+    points: np.ndarray
+    normals: np.ndarray
+    colours: np.ndarray
+    faces: np.ndarray
+    shell: np.ndarray
+
+    def moved(self, rotation: np.ndarray, scale: float = 1.0, shift=(0.0, 0.0, 0.0)) -> Surface:
+        """Turned by a proper rotation (3, 3), then enlarged, then shifted."""
+        return replace(
+            self,
+            points=scale * self.points @ rotation.T + shift,
+            normals=self.normals @ rotation.T,
+        )
+
+    def reflected(self) -> Surface:
+        """The reflection in the x-z plane."""
+        return replace(
+            self,
+            points=self.points * _FLIP,
+            normals=self.normals * _FLIP,
+            faces=self.faces[:, ::-1],
+        )
+
+
+def join(parts: Sequence[Surface]) -> Surface:
+    """Several surfaces as one."""
+    starts = np.cumsum([0, *(len(part.points) for part in parts[:-1])])
+    return Surface(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("points", "normals", "colours")
+        ),
+        np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.shell for part in parts]),
+    )
+
+
+def tube(points: np.ndarray, colours: np.ndarray, shell: bool = False) -> Surface:
+    """A tube through rings of points.
+
+    Args:
+        points: (L, A, 3); the last point of each ring is its first.
+        colours: (L, A, 3), or (3,) for one colour.
+        shell: whether it is a snail's shell.
+    """
+    rings, around = points.shape[:2]
+    first = (np.arange(rings - 1)[:, None] * around + np.arange(around - 1)).ravel()
+    right, down = first + 1, first + around
+    faces = np.concatenate(
+        [np.stack([first, down, right], 1), np.stack([right, down, down + 1], 1)]
+    )
+    along, across = np.gradient(points, axis=0), np.gradient(points, axis=1)
+    across[:, [0, -1]] = (points[:, 1] - points[:, -2])[:, None] / 2  # the ring is closed
+    normals = np.cross(along, across)
+    outward = points - points[:, :-1].mean(axis=1, keepdims=True)
+    if np.sum(normals * outward) < 0:
+        # OpenGL lights the side from which the corners run counterclockwise.
+        normals, faces = -normals, faces[:, ::-1]
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12
+    return Surface(
+        points.reshape(-1, 3),
+        normals.reshape(-1, 3),
+        np.broadcast_to(colours, points.shape).reshape(-1, 3),
+        faces,
+        np.full(rings * around, shell),
+    )
+
+
+def turn(axis: str, angle: float) -> np.ndarray:
+    """The rotation (3, 3) about an axis, "x", "y" or "z", by an angle in radians."""
+    c, s = np.cos(angle), np.sin(angle)
+    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    rotation = np.eye(3)
+    rotation[[i, j, i, j], [i, j, j, i]] = c, c, -s, s
+    return rotation
