@@ -21,9 +21,9 @@ from parity_nb.snails.hands import (
     RECIPE,
     RULES,
     NoMediaPipeError,
+    OneSided,
     Remover,
     ResNet18,
-    cut_removing,
     fit_to_labels,
     mediapipe_hands,
     one_sided,
@@ -308,28 +308,37 @@ def test_performance_is_counted():
     score = [0.9, 0.8, 0.7, 0.6, 0.1, 0.1, 0.0, -1.0, -1.0, -2.0]
     hand = [1, 1, 0, 1, 0, 0, 0, 0, 0, 1]
     table = performance(score, hand, cuts=[0.5, 0.6, 5.0]).set_index("cut")
-    assert table.removed.tolist() == [0.4, 0.3, 0.0]
-    assert table.purity[0.5] == 3 / 4
-    assert table["purity error"][0.5] == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
-    assert table.purity[0.6] == 2 / 3
-    assert np.isnan(table.purity[5.0])
+    assert table.removed.tolist() == pytest.approx([0.4, 0.3, 0.0])
     assert table.efficiency.tolist() == [0.75, 0.5, 0.0]
+    assert table.false.tolist() == pytest.approx([1 / 6, 1 / 6, 0])
+    assert table.purity[0.5] == pytest.approx(3 / 4)
+    assert table.purity[0.6] == pytest.approx(2 / 3)
+    assert np.isnan(table.purity[5.0])
     assert table.left.tolist() == pytest.approx([1 / 6, 2 / 7, 0.4])
+    assert table["efficiency error"][0.5] == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
     whole = performance(score, hand)
     assert whole.removed[0] == 0
     assert whole.removed.is_monotonic_increasing
     assert len(whole) == len(set(score))
-    with pytest.raises(ValueError, match="0 hands"):
-        performance(score, [0] * 10)
+    rarer = performance(score, hand, share=0.1, cuts=[0.5])
+    assert rarer.removed[0] == pytest.approx(0.1 * 0.75 + 0.9 / 6)
+    assert rarer.purity[0] == pytest.approx(0.075 / 0.225)
 
 
-@pytest.mark.parametrize("fraction", [0.01, 0.089, 0.5, 0.99])
-def test_a_cut_removes_what_it_should(fraction):
-    score = RNG.normal(size=1000)
-    cut = cut_removing(score, fraction)
-    assert (score > cut).sum() == round(1000 * fraction)
-    with pytest.raises(ValueError, match="fraction"):
-        cut_removing(score, 1.0)
+def test_performance_errors_are_those_of_repeated_samples():
+    rng, hand = np.random.default_rng(0), np.arange(400) < 150
+    samples = [
+        performance(rng.normal(hand), hand, share=0.1, cuts=[1.0]).iloc[0] for _ in range(600)
+    ]
+    frame = pd.DataFrame(samples)
+    for name in ("efficiency", "false", "removed", "purity", "left"):
+        assert frame[name].std() == pytest.approx(frame[f"{name} error"].mean(), rel=0.12), name
+
+
+@pytest.mark.parametrize(("hand", "share"), [([0] * 3, None), ([1] * 3, None), ([0, 1, 0], 1.0)])
+def test_performance_needs_both_kinds(hand, share):
+    with pytest.raises(ValueError, match=r"both kinds|share"):
+        performance([1.0, 2.0, 3.0], hand, share)
 
 
 def test_removing_marks_and_divides():
@@ -364,19 +373,37 @@ def test_one_sided_is_the_bound_of_the_best_odd_function():
     noise = images(4000, size=4)
     remover = Leftish(0.3)
     left = one_sided(remover, noise)
+    assert left.both + left.one + left.none == 4000
+    pairs = torch.cat([noise, mirror(noise)])
+    stays, mirror_stays = (evaluate(remover, copies) <= 0 for copies in (pairs, mirror(pairs)))
+    a = (1.0 - mirror_stays.double()[stays]) / (1.0 + mirror_stays.double()[stays])
+    phi = 2 * np.arctanh(np.clip(a.numpy(), 0, 1 - 1e-15))
+    assert left.largest_fraction == pytest.approx(optimum(phi).fraction, abs=1e-9)
+    assert 0.6 < left.largest_fraction < 0.9
+
     kept = noise[evaluate(remover, noise) <= 0]
-    assert left.kept == len(kept) < 4000
-    there, back = (evaluate(remover, copy) <= 0 for copy in (kept, mirror(kept)))
-    a = (there.double() - back.double()) / (there.double() + back.double())
-    phi = 2 * np.arctanh(np.clip(a.numpy(), -1 + 1e-15, 1 - 1e-15))
-    assert left.largest_fraction == pytest.approx(optimum(phi).fraction, abs=1e-6)
     best = positive_fraction(-Leftish(0.0)(normalise(kept)))
     assert best.fraction == pytest.approx(left.largest_fraction, abs=4 * best.std)
     assert best.p_exact < 1e-6
-    even = Remover(ResNet18(8), "even", cut=0.0)
-    assert one_sided(even, noise[:50].repeat(1, 1, 4, 4)).alone == 0
     with pytest.raises(ValueError, match="all 10"):
         one_sided(Leftish(-1000.0), noise[:10])
+
+
+def test_the_error_of_the_share_is_that_of_repeated_samples():
+    rng = np.random.default_rng(1)
+    pairs = rng.multinomial(500, [0.1, 0.2, 0.7], size=4000)
+    samples = [OneSided(both=b, one=o, none=n) for n, o, b in pairs.tolist()]
+    spread = np.std([sample.share for sample in samples])
+    assert spread == pytest.approx(np.mean([sample.error for sample in samples]), rel=0.05)
+
+
+def test_an_even_remover_leaves_nothing_alone():
+    torch.manual_seed(0)
+    g, x = ResNet18(8), images(40)
+    cut = float(evaluate(g, x).median())
+    assert one_sided(Remover(g, "plain", cut), x).one > 0
+    for rule in ("or", "even"):
+        assert one_sided(Remover(g, rule, cut), x).one == 0
 
 
 # --- MediaPipe

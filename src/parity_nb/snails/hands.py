@@ -162,7 +162,7 @@ def fit_to_labels(
             f"{len(images)} pictures and labels of shape {labels.shape}, {labels.sum()} of them "
             "true: each picture needs one, and both kinds are needed"
         )
-    signs = torch.where(torch.from_numpy(labels), 1.0, -1.0)
+    signs = torch.where(torch.tensor(labels), 1.0, -1.0)
     loss = OBJECTIVES[recipe.objective]
 
     def step(model: nn.Module):
@@ -190,104 +190,112 @@ def remove_hands(images: ImageSet, remover: nn.Module) -> tuple[ImageSet, ImageS
     return marked[np.flatnonzero(score <= 0)], marked[np.flatnonzero(score > 0)]
 
 
-def cut_removing(score: ArrayLike, fraction: float) -> float:
-    """The cut above which lies `fraction` of the scores (N,).
-
-    Raises:
-        ValueError: unless 0 < fraction < 1 and there are scores.
-    """
-    score = np.sort(np.asarray(score, dtype=float))
-    if not 0 < fraction < 1 or not len(score):
-        raise ValueError(f"cannot remove a fraction {fraction} of {len(score)} pictures")
-    stay = min(max(round((1 - fraction) * len(score)), 1), len(score) - 1)
-    return float(score[stay - 1 : stay + 1].mean())
-
-
 def performance(
-    score: ArrayLike, hand: ArrayLike, cuts: Iterable[float] | None = None
+    score: ArrayLike,
+    hand: ArrayLike,
+    share: float | None = None,
+    cuts: Iterable[float] | None = None,
 ) -> pd.DataFrame:
     """How good a remover is at each cut, on pictures whose truth is known.
+
+    The two fractions that are counted are `efficiency`, of the pictures with hands those that go,
+    and `false`, of the others those that go; their errors are binomial.  Everything else follows
+    from them for a population in which `share` of the pictures show hands.
 
     Args:
         score: values (N,); a picture goes if its value is larger than the cut.
         hand: whether there is a hand, (N,).
+        share: of pictures with hands in the population; that of these N by default.
         cuts: all that make a difference by default, from removing nothing on.
 
     Returns:
-        One row a cut: `removed`, the fraction of all pictures that go; `purity`, the fraction of
-        these that show a hand; `efficiency`, the fraction of the hands that go; `left`, the
-        fraction of what stays that shows a hand; each with its binomial standard deviation,
-        `removed error` and so on.  A fraction of nothing is NaN.
+        One row a cut: `efficiency`; `false`; `removed`, the fraction of all pictures that go;
+        `purity`, the fraction of these that show a hand; `left`, the fraction of what stays that
+        shows one; each with its standard deviation, `removed error` and so on.  What is a fraction
+        of nothing is NaN.
 
     Raises:
-        ValueError: unless there is one truth for each score, and a hand.
+        ValueError: unless there is one truth for each score and pictures of both kinds, or for a
+            share that is none.
     """
     score, hand = np.asarray(score, dtype=float), np.asarray(hand, dtype=bool)
-    if score.shape != hand.shape or score.ndim != 1 or not hand.any():
-        raise ValueError(f"scores {score.shape}, truths {hand.shape}, {hand.sum()} hands")
+    if score.shape != hand.shape or score.ndim != 1 or hand.all() or not hand.any():
+        raise ValueError(
+            f"scores {score.shape} and truths {hand.shape} with {hand.sum()} hands: each score "
+            "needs a truth, and both kinds are needed"
+        )
+    share = float(hand.mean()) if share is None else share
+    if not 0 < share < 1:
+        raise ValueError(f"share = {share} must lie between 0 and 1")
     cuts = np.unique(score)[::-1] if cuts is None else np.asarray(list(cuts), dtype=float)
-    gone, hands_gone = (
-        len(values) - np.searchsorted(np.sort(values), cuts, side="right")
-        for values in (score, score[hand])
-    )
-    counts = {
-        "removed": (gone, len(score)),
-        "purity": (hands_gone, gone),
-        "efficiency": (hands_gone, hand.sum()),
-        "left": (hand.sum() - hands_gone, len(score) - gone),
-    }
     table = {"cut": cuts}
+    for name, values in (("efficiency", score[hand]), ("false", score[~hand])):
+        gone = 1 - np.searchsorted(np.sort(values), cuts, side="right") / len(values)
+        table[name] = gone
+        table[f"{name} error"] = np.sqrt(gone * (1 - gone) / len(values))
+    e, f = table["efficiency"], table["false"]
+    de, df = table["efficiency error"], table["false error"]
+    gone, stays = share * e + (1 - share) * f, share * (1 - e) + (1 - share) * (1 - f)
+    table |= {"removed": gone, "removed error": np.hypot(share * de, (1 - share) * df)}
     with np.errstate(invalid="ignore", divide="ignore"):
-        for name, (k, n) in counts.items():
-            table[name] = k / n
-            table[f"{name} error"] = np.sqrt(table[name] * (1 - table[name]) / n)
+        for name, ours, theirs, total in (
+            ("purity", e, f, gone),
+            ("left", 1 - e, 1 - f, stays),
+        ):
+            table[name] = share * ours / total
+            slope = share * (1 - share) / total**2
+            table[f"{name} error"] = slope * np.hypot(theirs * de, ours * df)
     return pd.DataFrame(table)
 
 
 @dataclass(frozen=True)
 class OneSided:
-    """What a decision leaves behind of a population that is its own mirror image.
+    """What a decision leaves of a world in which each picture is as likely as its mirror image.
 
     Attributes:
-        kept: number of pictures that stay.
-        alone: number of these whose mirror image would go.
+        both: number of pairs, a picture and its mirror image, of which both stay.
+        one: number of pairs of which one stays.
+        none: number of pairs of which none stays.
     """
 
-    kept: int
-    alone: int
+    both: int
+    one: int
+    none: int
 
     @property
     def share(self) -> float:
-        """Fraction of the kept pictures whose mirror image would have gone."""
-        return self.alone / self.kept
+        """Fraction of what stays whose mirror image goes."""
+        return self.one / (2 * self.both + self.one)
 
     @property
     def error(self) -> float:
-        """Binomial standard deviation of `share`."""
-        return float(np.sqrt(self.share * (1 - self.share) / self.kept))
+        """Standard deviation of `share`, from that of a binomial fraction of the pairs."""
+        pairs = self.both + self.one
+        q = self.one / pairs  # share = q / (2 - q)
+        return float(2 / (2 - q) ** 2 * np.sqrt(q * (1 - q) / pairs))
 
     @property
     def largest_fraction(self) -> float:
-        """The largest positive fraction that any odd function can find: (1 + share) / 2.
+        """The largest positive fraction that an odd function can find in what stays.
 
-        Where both of a pair stay they are equally likely; where one stays it is alone, and an odd
-        function may say so.
+        Of a pair that stays each is as likely as the other, and the best guess is right half of
+        the time; what stays alone can be known.  Together (1 + share) / 2.
         """
         return (1 + self.share) / 2
 
 
 def one_sided(remover: nn.Module, images: ImageSet | Tensor) -> OneSided:
-    """Ask a remover about pictures and their mirror images.
+    """Ask a remover about pictures and about their mirror images.
 
     Raises:
         ValueError: if nothing stays.
     """
     pixels = images.images if isinstance(images, ImageSet) else images
-    stays = evaluate(remover, pixels) <= 0
-    if not stays.any():
-        raise ValueError(f"the remover takes all {len(pixels)} pictures; raise its cut")
-    goes_in_mirror = evaluate(remover, mirror(pixels)) > 0
-    return OneSided(int(stays.sum()), int((stays & goes_in_mirror).sum()))
+    stay = [evaluate(remover, copies) <= 0 for copies in (pixels, mirror(pixels))]
+    pairs = (stay[0].int() + stay[1].int()).bincount(minlength=3).tolist()
+    if pairs[0] == len(pixels):
+        raise ValueError(f"the remover takes all {len(pixels)} pictures: raise its cut")
+    return OneSided(both=pairs[2], one=pairs[1], none=pairs[0])
 
 
 # --- a remover of another make
