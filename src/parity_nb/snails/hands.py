@@ -30,7 +30,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from parity_nb.images import ImageSet, normalise, resize
 from parity_nb.objectives import OBJECTIVES
 from parity_nb.paths import build_dir
-from parity_nb.symmetry import Group, Symmetrised, mirror, parity
+from parity_nb.symmetry import Group, Symmetrised, parity
 from parity_nb.training import History, Recipe, evaluate, fit
 
 RECIPE = Recipe("hands", "adamw", 2e-3, 32, 4, "which is real", "one cycle", decay=1e-2)
@@ -284,18 +284,23 @@ class OneSided:
         return (1 + self.share) / 2
 
 
-def one_sided(remover: nn.Module, images: ImageSet | Tensor) -> OneSided:
-    """Ask a remover about pictures and about their mirror images.
+def one_sided(goes: ArrayLike, mirror_goes: ArrayLike) -> OneSided:
+    """Compare the decisions about pictures with those about their mirror images.
+
+    Args:
+        goes: whether each picture goes, (N,).
+        mirror_goes: whether its mirror image would go, (N,).
 
     Raises:
-        ValueError: if nothing stays.
+        ValueError: for another number of the ones than of the others, or if nothing stays.
     """
-    pixels = images.images if isinstance(images, ImageSet) else images
-    stay = [evaluate(remover, copies) <= 0 for copies in (pixels, mirror(pixels))]
-    pairs = (stay[0].int() + stay[1].int()).bincount(minlength=3).tolist()
-    if pairs[0] == len(pixels):
-        raise ValueError(f"the remover takes all {len(pixels)} pictures: raise its cut")
-    return OneSided(both=pairs[2], one=pairs[1], none=pairs[0])
+    goes, mirror_goes = np.asarray(goes, dtype=bool), np.asarray(mirror_goes, dtype=bool)
+    if goes.shape != mirror_goes.shape:
+        raise ValueError(f"decisions {goes.shape} and, of mirror images, {mirror_goes.shape}")
+    none, one, both = np.bincount(2 - goes.astype(int) - mirror_goes, minlength=3).tolist()
+    if none == len(goes):
+        raise ValueError(f"all {none} pictures go, and so do their mirror images: raise the cut")
+    return OneSided(both, one, none)
 
 
 # --- a remover of another make
