@@ -47,15 +47,15 @@ from parity_nb.objectives import OBJECTIVES
 from parity_nb.paths import build_dir
 from parity_nb.plotting import image_grid, signed_histogram, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.snails.sets import model_set
+from parity_nb.snails.living import train_and_test
 from parity_nb.statistics import calibrate, mean_test, positive_fraction, quality
 from parity_nb.symmetry import GROUPS, Symmetrised, equivariance_error
 from parity_nb.training import RECIPES, evaluate, fabric, fit, load_weights, save_weights
 
 # %% tags=["parameters"]
-dataset: str = "M3"  # data set: M0, M1, M1-lightkit, M2a-256 ... M2c-250, M3, M3-grey
+dataset: str = "M3"  # data set: M0, M1, M1-lightkit, M2a-256 ... M2c-250, M3, M3-grey; L1 ... L6
 variant: str = "S"  # S as photographed, or SLR, the control: a random half mirrored
-images: int = 6000  # number of images; a fifth of them is the test set
+images: int = 6000  # number of images, a fifth of them for the test; for L1 ... L6, photographs to choose from
 recipe: str = "fast"  # network and training: fast, published, or sharp (full resolution, ours)
 group: str = "dihedral"  # symmetry group: parity, half-turn parity (published) or dihedral
 seed: int = 0  # random seed of weights and batches; also picks the test fold, seed mod 5
@@ -82,14 +82,13 @@ symmetry_group = choose("group", group, GROUPS)()
 # %% [markdown]
 # ## Images
 #
-# The pictures were taken in {ref}`snails/model-snails`; here they are only loaded, or rendered if
-# this is the first time.  One fifth is set aside and not looked at again until the end.  Another
+# The pictures were taken in {ref}`snails/model-snails`, those of L1 to L6 in
+# {ref}`snails/living-snails`; here they are only loaded, or rendered if this is the first time.  One fifth is set aside and not looked at again until the end.  Another
 # random seed sets another fifth aside, so that the test sets of five seeds do not overlap.
 
 # %%
-population = model_set(dataset, variant, images)
-train, test = population.split(fold=seed % 5)
-print(f"{population.name}: {len(train)} images to train on, {len(test)} to test on")
+train, test = train_and_test(dataset, variant, images, fold=seed % 5)
+print(f"{test.name}: {len(train)} images to train on, {len(test)} to test on")
 
 # %% [markdown]
 # ## A network that cannot be even
@@ -234,9 +233,10 @@ plt.show()
 # Nobody told the network which snail is right-handed.  We know, because we built them.
 
 # %%
+hands = test.meta["handedness" if "handedness" in test.meta else "hand"]
 by_hand = {
-    hand: positive_fraction(f[torch.tensor((test.meta.hand == hand).tolist())])
-    for hand in sorted(test.meta.hand.unique())
+    hand: positive_fraction(f[torch.tensor((hands == hand).tolist())])
+    for hand in sorted(hands.unique())
 }
 for hand, part in by_hand.items():
     print(f"{hand:>5}-handed: {part}")

@@ -10,7 +10,7 @@ and some two units long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -21,8 +21,8 @@ from parity_nb.snails.surface import Surface, join, tube, turn
 
 HELICOIDEA, OTHER, SLUG = "Helicoidea", "other Stylommatophora", "slug"
 TAXA = {HELICOIDEA: 0.625, OTHER: 0.145, SLUG: 0.23}
-"""Share of each in the photographs.  The first is that of Gibbon (2023): 24,470 test images of
-L2 for 39,152 of L5."""
+"""Share of each in the photographs.  The first is that of Gibbon (2023), table 4: 24,470 test
+images of L2 for 39,152 of L5."""
 REVERSED = 0.01
 """Share of individuals of the other hand in a species that has one.  In Cornu aspersum it is 1 in
 40,000 (Gibbon 2023, section 2.4), which no test could tell from none."""
@@ -71,7 +71,7 @@ def _raup(expansion: float, translation: float, distance: float = 0.03, whorls: 
 
 
 _GLOBE, _CONE, _DISC = _raup(2.1, 1.15), _raup(1.8, 1.5), _raup(1.8, 0.35, 0.1)
-_SPIRE, _SPINDLE, _MOUTH = _raup(1.35, 3.6, 0.0, 6), _raup(1.55, 2.3), _raup(3.6, 1.3, 0.0, 3)
+_SPIRE, _SPINDLE, _MOUTH = _raup(1.35, 2.6, -0.1, 7), _raup(1.6, 1.9), _raup(3.6, 1.1, 0.0, 3)
 _YELLOWS, _BROWNS = ("#d9b84a", "#c98f6b", "#8f5a34"), ("#a0733f", "#7d5730", "#b9935f")
 _CREAMS, _HORN = ("#e6dcc3", "#d8c7a0", "#c9b493"), ("#9a7a4c", "#7a5c38", "#b3925f")
 
@@ -94,7 +94,7 @@ SPECIES = (
             bands=(0.0, 0.5, 1.0)),
     Species("Cernuella virgata", "Geomitridae", HELICOIDEA, _raup(1.85, 1.2), size=0.48,
             colours=_CREAMS, bands=(0.1, -0.6), weight=1.5),
-    Species("Cochlicella acuta", "Geomitridae", HELICOIDEA, _raup(1.5, 3.0, 0, 6), _TALL, 0.62,
+    Species("Cochlicella acuta", "Geomitridae", HELICOIDEA, _raup(1.4, 2.4, -0.05, 7), _TALL, 0.62,
             colours=_CREAMS, bands=(0.2,), mottled=0.3),
     Species("Trochulus hispidus", "Hygromiidae", HELICOIDEA, _raup(1.7, 0.7, 0.08), size=0.46,
             colours=_HORN),
@@ -111,9 +111,9 @@ SPECIES = (
             colours=("#5f4630", "#78583a"), weight=1.5),
     Species("Cochlodina laminata", "Clausiliidae", OTHER, _SPIRE, _TALL, 0.68, right=REVERSED,
             colours=("#8a6238", "#a07848")),
-    Species("Jaminia quadridens", "Enidae", OTHER, _raup(1.45, 2.8, 0, 5), _TALL, 0.56,
+    Species("Jaminia quadridens", "Enidae", OTHER, _raup(1.4, 2.2, 0, 6), _TALL, 0.56,
             right=REVERSED, colours=_HORN, weight=0.5),
-    Species("Merdigera obscura", "Enidae", OTHER, _raup(1.5, 2.4, 0, 5), _TALL, 0.56,
+    Species("Merdigera obscura", "Enidae", OTHER, _raup(1.4, 2.0, 0, 6), _TALL, 0.56,
             colours=_HORN),
     Species("Lissachatina fulica", "Achatinidae", OTHER, _SPINDLE, _TALL, 0.74,
             colours=("#a8794a", "#8a5c34"), mottled=0.5, body="#5c4c3c", weight=1.5),
@@ -137,7 +137,7 @@ SPECIES = (
     Species("Milax gagates", "Milacidae", SLUG, None, size=0.95, colours=("#4a4844", "#2e2c2c"),
             mottled=0.1),
 )  # fmt: skip
-"""Shares of hands and of taxa are chosen, not measured."""
+"""Chosen by us; colours, sizes and shares are no measurements."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Animal:
 
     @property
     def handedness(self) -> str:
-        """ "right", "left", or "none" for a slug."""
+        """The shell's, "right" or "left"; "none" for a slug."""
         if self.species.shell is None:
             return "none"
         return "left" if self.reflected else "right"
@@ -174,18 +174,32 @@ class Animal:
         """The coloured surface; it stands on z = 0."""
         rng = np.random.default_rng(self.look)
         kind = self.species
-        colour = np.array(to_rgb(rng.choice(kind.colours))) * rng.normal(1, 0.08, 3)
+        colour = np.array(to_rgb(rng.choice(kind.colours))) * rng.normal(1, 0.03, 3)
         colour = np.clip(colour * rng.uniform(0.85, 1.15), 0.02, 1)
         if kind.shell is None:
-            parts = _body(self.bend, 1.0 * kind.size, 0.20 * kind.size, colour, kind.mottled, rng)
+            whole = self._body(kind.size, 0.20 * kind.size, colour, kind.mottled, rng)
         else:
-            shell = _shell(kind, colour, rng).moved(turn("z", self.yaw) @ turn("x", self.tilt))
-            skin = np.array(to_rgb(kind.body)) * rng.uniform(0.7, 1.25)
-            body = _body(self.bend, 0.92, 0.15, np.clip(skin, 0, 1), 0.1, rng)
-            lift = (0, 0, 0.10) if self.out else (0, 0, -shell.points[:, 2].min())
-            parts = [shell.moved(np.eye(3), shift=lift), *(body if self.out else [])]
-        whole = join(parts)
+            shell = _shell(kind.shell, kind.apex, kind.size)
+            shell = replace(shell, colours=_painted(kind, colour, rng))
+            pose = turn("z", self.yaw) @ turn("x", self.tilt)
+            whole = shell.moved(pose, shift=(0, 0, 0.1 if self.out else 0))
+            if self.out:
+                skin = np.array(to_rgb(kind.body)) * rng.uniform(0.7, 1.25)
+                whole = join([whole, self._body(0.92, 0.15, skin, 0.1, rng)])
         return whole.reflected() if self.reflected else whole
+
+    def _body(
+        self,
+        half: float,
+        width: float,
+        colour: np.ndarray,
+        mottled: float,
+        rng: np.random.Generator,
+    ) -> Surface:
+        straight = _straight_body(half, width)
+        flecks = np.clip(rng.normal(size=(len(straight.points), 1)), -1, 1)
+        colours = np.clip(straight.colours * colour * (1 - mottled * flecks), 0, 1)
+        return _bent(replace(straight, colours=colours), self.bend / half)
 
 
 def draw_species(rng: np.random.Generator) -> Species:
@@ -215,87 +229,83 @@ def draw_animal(rng: np.random.Generator) -> Animal:
 
 
 @cache
-def _placed(shell: Shell, apex: tuple[float, float, float], size: float) -> np.ndarray:
-    """Points (L, A, 3) of a right-handed shell on its bearer; the rim is near the origin."""
-    surface = shell.surface()
-    rim = surface[-1, :-1].mean(axis=0)
+def _shell(shell: Shell, apex: tuple[float, float, float], size: float) -> Surface:
+    """A right-handed shell on its bearer, white, its middle above the origin."""
+    points = shell.surface()
+    rim = points[-1, :-1].mean(axis=0)
     up = np.array(apex) / np.linalg.norm(apex)
-    out = np.array([0.85, 0.0, -0.55])
+    out = np.array([0.85, 0.0, -0.55])  # where the opening lies, seen from the coiling axis
     out -= out @ up * up
     out /= np.linalg.norm(out)
     # Rows are where the shell's own x, y and z axes go; a proper rotation keeps the hand.
-    pose = np.stack([out, np.cross(-up, out), -up])
-    reach = np.linalg.norm(surface - rim, axis=-1).max()
-    placed = (surface - rim) @ pose * (2 * size / reach)
-    middle = (placed.reshape(-1, 3).min(axis=0) + placed.reshape(-1, 3).max(axis=0)) / 2
-    return placed - [middle[0], middle[1], placed[..., 2].min()]
+    placed = (points - rim) @ np.stack([out, np.cross(-up, out), -up])
+    placed *= 2 * size / np.linalg.norm(placed, axis=-1).max()
+    low, high = placed.min(axis=(0, 1)), placed.max(axis=(0, 1))
+    placed -= [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]
+    return tube(placed, np.ones(3), shell=True)
 
 
-def _shell(kind: Species, colour: np.ndarray, rng: np.random.Generator) -> Surface:
-    points = _placed(kind.shell, kind.apex, kind.size)
-    along, around = points.shape[:2]
+def _painted(kind: Species, colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Colours of a shell's points (N, 3): bands, growth lines, flecks and a pale lip."""
+    around = kind.shell.around + 1
+    along = len(_shell(kind.shell, kind.apex, kind.size).points) // around
     angle = np.linspace(0, 2 * np.pi, around)
-    dark = np.zeros((along, around))
+    dark = np.zeros(around)
     for place in kind.bands:
-        if rng.random() < 0.6:
-            width, strength = rng.uniform(0.12, 0.3), rng.uniform(0.5, 1)
-            off = np.angle(np.exp(1j * (angle - place)))
+        if rng.random() < 0.7:
+            width, strength = rng.uniform(0.2, 0.4), rng.uniform(0.7, 1)
+            off = np.angle(np.exp(1j * (angle + place)))
             dark = np.maximum(dark, strength * np.exp(-((off / width) ** 2)))
-    flecks = rng.normal(size=(along, around))
-    flecks += np.roll(flecks, 1, axis=0) + rng.normal(size=(along, 1))  # growth lines
+    flecks = rng.normal(size=(along, around)) + rng.normal(size=(along, 1))
+    flecks[1:] += flecks[:-1]
     shade = 1 - kind.mottled * np.clip(0.4 * flecks, 0, 1)
     shade *= np.linspace(0.8, 1, along)[:, None]  # the oldest whorls are worn
-    colours = colour * (1 - dark[..., None]) + np.array(to_rgb(kind.band)) * dark[..., None]
-    colours *= shade[..., None]
-    colours[-1] = 0.5 + 0.5 * colours[-1]  # the lip
-    return tube(points, np.clip(colours, 0, 1), shell=True)
+    band = np.array(to_rgb(kind.band))
+    across = colour + dark[:, None] * (band - colour)
+    colours = across * shade[..., None]
+    colours[-1] = 0.5 + 0.5 * colours[-1]
+    return np.clip(colours, 0, 1).reshape(-1, 3)
 
 
-def _body(
-    bend: float, half: float, width: float, colour: np.ndarray, mottled: float, rng
-) -> list[Surface]:
-    """Foot and head with tentacles and eyes, on a spine that is bent to one side."""
+# A tentacle, as shares of the body's half length and width: where it begins and ends along the
+# body, how far from the middle, how high; and how thick it is from the root to the eye.
+_TENTACLES = (
+    ((0.86, 1.16), (0.30, 0.85), (1.35, 2.80), (0.16, 0.12, 0.20)),
+    ((0.92, 1.13), (0.25, 0.45), (1.15, 1.05), (0.12, 0.10, 0.08)),
+)
 
-    def on_spine(s, y, z):
-        """(forward, left, up) along the bent spine to x, y, z."""
-        turned = bend * s / half
-        x = np.sin(turned) / bend * half if abs(bend) > 1e-6 else s
-        side = (1 - np.cos(turned)) / bend * half if abs(bend) > 1e-6 else 0 * s
-        return np.stack([x - y * np.sin(turned), side + y * np.cos(turned), z + 0 * s], axis=-1)
 
-    s = np.linspace(-1, 1, 22)[:, None]
-    round_ = np.linspace(0, 2 * np.pi, 17)
-    # A long tail, a blunt head that is held up.
-    profile = np.clip(1 - np.abs(s) ** np.where(s > 0, 6, 1.8), 0, 1) ** 0.5 + 1e-3
-    rise = 0.16 * np.clip(s - 0.55, 0, 1) / 0.45 * half
-    across, height = width * profile * np.cos(round_), 1.1 * width * profile * np.sin(round_)
-    skin = on_spine(half * s, across, np.maximum(height, -0.2 * width) + 0.2 * width + rise)
-    flecks = np.clip(rng.normal(size=skin.shape[:2]), -1, 1)[..., None]
-    flecks[:, -1] = flecks[:, 0]
-    parts = [tube(skin, np.clip(colour * (1 - mottled * flecks), 0, 1))]
-    for side in (1, -1):
-        for ends, radius in (
-            (((0.86, 0.30), (1.16, 0.85), (0.45, 1.9)), 0.16),
-            (((0.92, 0.25), (1.13, 0.45), (0.25, 0.15)), 0.12),
-        ):
-            t = np.linspace(0, 1, 3)[:, None]
-            (s0, s1), (y0, y1), (z0, z1) = (
-                (ends[0][0], ends[1][0]),
-                (ends[0][1], ends[1][1]),
-                (ends[2][0], ends[2][1]),
-            )
-            ring = np.linspace(0, 2 * np.pi, 6)
-            thick = radius * width * (1 - 0.4 * t + 0.8 * (t == 1) * (radius > 0.14))
-            centre = (half * (s0 + (s1 - s0) * t), side * width * (y0 + (y1 - y0) * t))
-            level = width * (0.9 + z0 + (z1 - z0) * t)
-            parts.append(
-                tube(
-                    on_spine(
-                        centre[0] + 0 * ring,
-                        centre[1] + thick * np.cos(ring),
-                        level + thick * np.sin(ring),
-                    ),
-                    0.7 * colour,
-                )
-            )
-    return parts
+@cache
+def _straight_body(half: float, width: float) -> Surface:
+    """Foot and head with tentacles, its own mirror image in the x-z plane, nearly white."""
+    # Rings begin at the sole, in the plane of symmetry.
+    x, ring = np.linspace(-1, 1, 20)[:, None], np.linspace(-np.pi / 2, 1.5 * np.pi, 15)
+    # A long tail, and a blunt head that is held up.
+    thick = width * (np.clip(1 - np.abs(x) ** np.where(x > 0, 6, 1.8), 0, 1) ** 0.5 + 1e-3)
+    rise = 0.36 * half * np.clip(x - 0.55, 0, 1)
+    up = np.maximum(1.1 * thick * np.sin(ring), -0.2 * width) + 0.2 * width + rise
+    parts = [_rings(half * x, thick * np.cos(ring), up, 1.0)]
+    t, ring = np.linspace(0, 1, 3)[:, None], np.linspace(-np.pi / 2, 1.5 * np.pi, 7)
+    for (x0, x1), (y0, y1), (z0, z1), radii in _TENTACLES:
+        thick = width * np.array(radii)[:, None]
+        ahead, aside = half * (x0 + (x1 - x0) * t), width * (y0 + (y1 - y0) * t)
+        up = width * (z0 + (z1 - z0) * t) + thick * np.sin(ring)
+        for side in (1, -1):
+            parts.append(_rings(ahead, side * (aside + thick * np.cos(ring)), up, 0.7))
+    return join(parts)
+
+
+def _rings(x: np.ndarray, y: np.ndarray, z: np.ndarray, level: float) -> Surface:
+    return tube(np.stack(np.broadcast_arrays(x, y, z), axis=-1), np.full(3, level))
+
+
+def _bent(straight: Surface, curvature: float) -> Surface:
+    """A body whose spine, the x axis, has become a circle to the left or the right."""
+    if abs(curvature) < 1e-6:
+        return straight
+    x, y, z = straight.points.T
+    c, s = np.cos(curvature * x), np.sin(curvature * x)
+    ahead, aside = s / curvature - y * s, (1 - c) / curvature + y * c
+    forward, left, up = straight.normals.T
+    normals = np.stack([c * forward - s * left, s * forward + c * left, up], axis=1)
+    return replace(straight, points=np.stack([ahead, aside, z], axis=1), normals=normals)

@@ -11,6 +11,7 @@ in the picture.  One unit is about half an animal.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pyvista as pv
@@ -25,14 +26,28 @@ from parity_nb.snails.studio import check_opengl
 from parity_nb.snails.surface import Surface, join, tube, turn
 
 HANDS = 0.1
-"""Share of photographs with a human hand; Gibbon (2023) counted 9.8% and 9.1%."""
+"""Share of photographs with a human hand; Gibbon (2023) counted 9.8% and 9.1%, section 3.1."""
 LEFT_HANDS = 0.7
-"""Share of left ones among them: most people hold the camera in the right hand."""
+"""Share of left ones among them, chosen by us: most people hold the camera in the right hand."""
 GRIPS = ("palm", "fingers")
 GROUNDS = 24
-
+"""Number of textures."""
+VIEW = 30.0
+"""Angle of view, degrees."""
+PIXELS = 64
+"""Width of a picture in the data sets, in whose pixels the blur is given."""
 _ODD = ("heading", "roll", "shift", "sun_azimuth", "ground_side", "hand_azimuth", "hand_lean")
 _OTHER_HAND = {"left": "right", "right": "left", "none": "none"}
+_PALETTES = (
+    ("#2f2419", "#6b5238", "#a58a63"),  # soil
+    ("#5c5a56", "#8f8c86", "#c0bdb4"),  # concrete
+    ("#16300f", "#3f6d24", "#8fb054"),  # grass
+    ("#24402a", "#4f7d3f", "#7ea85c"),  # leaf
+    ("#2b211b", "#55443a", "#8d7a68"),  # bark
+    ("#8a7455", "#b89d75", "#dccba6"),  # sand
+    ("#4a2c18", "#84522c", "#b98a52"),  # fallen leaves
+    ("#7a3b2c", "#a55c46", "#c98c72"),  # brick
+)
 _SKINS = ("#f1c9a9", "#e0ac86", "#c68a5f", "#8d5a3a", "#5c3a26")
 
 
@@ -117,9 +132,9 @@ class Photograph:
         if self.grip == "palm":
             return surface.moved(azimuth @ lean, self.hand_size, (0, 0, -0.03 * self.hand_size))
         # The palm faces down, the shell is between thumb and forefinger.
-        pose = azimuth @ turn("y", 0.5) @ lean @ turn("x", np.pi)
+        pose = azimuth @ turn("y", 0.1) @ lean @ turn("x", np.pi)
         between = (joints["thumb-tip"] + joints["index-finger-tip"]) / 2
-        return surface.moved(pose, self.hand_size, (0, 0, 0.35) - self.hand_size * pose @ between)
+        return surface.moved(pose, self.hand_size, (0, 0, 0.3) - self.hand_size * pose @ between)
 
 
 def draw_photograph(rng: np.random.Generator, hands: float = HANDS) -> Photograph:
@@ -143,12 +158,12 @@ def draw_photograph(rng: np.random.Generator, hands: float = HANDS) -> Photograp
         heading=rng.uniform(-np.pi, np.pi),
         elevation=np.arcsin(rng.uniform(0.55, 1)),
         roll=rng.normal(0, 0.12),
-        distance=rng.uniform(3.2, 5.2) * (1 if hand == "none" else 1.25),
+        distance=rng.uniform(3.5, 5.5) * (1 if hand == "none" else 1.25),
         shift=rng.normal(0, 0.12),
         lift=rng.normal(0, 0.12),
         sun_height=rng.uniform(0.4, 1.4),
         sun_azimuth=rng.uniform(-np.pi, np.pi),
-        sun=rng.uniform(0.35, 0.85),
+        sun=rng.uniform(0.4, 0.85),
         ground=int(rng.integers(GROUNDS)),
         ground_turn=rng.uniform(-np.pi, np.pi),
         ground_side=int(rng.choice([-1, 1])),
@@ -158,11 +173,11 @@ def draw_photograph(rng: np.random.Generator, hands: float = HANDS) -> Photograp
         hand_azimuth=0.4 * side + rng.normal(0, spread),
         hand_lean=rng.normal(0, 0.2),
         hand_size=rng.uniform(18, 28),
-        curl=rng.uniform(0.0, 0.3) if grip == "palm" else rng.uniform(0.2, 0.5),
+        curl=rng.uniform(0.0, 0.3) if grip == "palm" else rng.uniform(0.0, 0.25),
         skin=int(rng.integers(len(_SKINS))),
         blur=rng.gamma(2.0, 0.25),
         exposure=rng.uniform(0.8, 1.2),
-        warmth=rng.normal(1, 0.06),
+        warmth=rng.normal(1, 0.03),
     )
 
 
@@ -173,7 +188,7 @@ def draw_again(first: Photograph, rng: np.random.Generator) -> Photograph:
         first,
         heading=first.heading + step,
         sun_azimuth=first.sun_azimuth + step,
-        ground_turn=first.ground_turn + step * first.ground_side,
+        ground_turn=first.ground_turn - step * first.ground_side,
         stones=tuple((*_turned(x, y, step), *rest) for x, y, *rest in first.stones),
         hand_azimuth=first.hand_azimuth + (step if first.hand != "none" else 0),
         elevation=min(first.elevation + rng.normal(0, 0.05), np.pi / 2),
@@ -188,6 +203,9 @@ def draw_again(first: Photograph, rng: np.random.Generator) -> Photograph:
 
 class Field:
     """Where the photographs are taken, off screen.
+
+    Animals, stones and hands are rendered; the ground behind them, a plane with a texture, is
+    looked up pixel by pixel, which is quicker.
 
     Args:
         size: width and height of a picture, pixels.
@@ -209,20 +227,15 @@ class Field:
         self._sky = pv.Light(light_type="headlight")
         self.plotter.add_light(self._sun)
         self.plotter.add_light(self._sky)
-        self._soil, self._around = _soil()
-        self._textures = [pv.Texture(picture) for picture in ground_pictures()]
-        for texture in self._textures:
-            texture.repeat = texture.mipmap = True
-            texture.interpolate = True
-        self._ground = self.plotter.add_mesh(
-            self._soil, scalars="rgb", rgb=True, texture=self._textures[0], show_scalar_bar=False
-        )
         start = _drawable(Photograph(draw_animal(np.random.default_rng(0))).surface())
         self._things = self.plotter.add_mesh(
-            start, scalars="rgb", rgb=True, smooth_shading=True, specular=0.25, specular_power=25
+            start, scalars="colour", rgb=True, smooth_shading=True, specular=0.25, specular_power=25
         )
-        # What is where: shells white, everything else black, and no light.
-        self._shells = self.plotter.add_mesh(start.copy(), scalars="part", rgb=True, lighting=False)
+        # What is where: red for shells, green for everything, and no light.
+        self._labels = self.plotter.add_mesh(
+            start.copy(), scalars="label", rgb=True, lighting=False
+        )
+        self.plotter.camera.view_angle = VIEW
         self.plotter.show(auto_close=False)
         self._pixels = vtkUnsignedCharArray()
 
@@ -234,86 +247,87 @@ class Field:
 
     def shoot(self, photo: Photograph) -> tuple[np.ndarray, np.ndarray]:
         """A picture, uint8 (size, size, 3), and where the shell is, bool (size, size)."""
-        self._compose(photo)
-        self._show(self._ground, self._things)
-        picture = self._develop(self._screenshot(), photo)
-        self._show(self._shells)
-        return picture, self._screenshot()[..., 0] > 127
-
-    def _compose(self, photo: Photograph) -> None:
         scene = _drawable(photo.surface())
+        labelled = scene.copy(deep=False)
+        labelled.set_active_scalars("label")
         self._things.mapper.SetInputData(scene)
-        shells = scene.copy(deep=False)
-        shells.set_active_scalars("part")
-        self._shells.mapper.SetInputData(shells)
-        on_palm = photo.hand != "none" and photo.grip == "palm"
-        self._lay_ground(photo, depth=4.0 if on_palm else 0.0)
-        up = np.array([-np.sin(photo.elevation), 0, np.cos(photo.elevation)])
-        back = np.array([np.cos(photo.elevation), 0, np.sin(photo.elevation)])
-        right = np.array([0.0, 1, 0])
-        at = np.array([0, 0, 0.2]) - photo.shift * right - photo.lift * up
-        camera = self.plotter.camera
-        camera.focal_point, camera.position = at, at + photo.distance * back
-        camera.up = np.cos(photo.roll) * up + np.sin(photo.roll) * right
-        camera.clipping_range = (0.5, 60)
-        h, a = photo.sun_height, photo.sun_azimuth
-        self._sun.position = (np.cos(h) * np.cos(a), np.cos(h) * np.sin(a), np.sin(h))
-        self._sun.focal_point = (0, 0, 0)
-        self._sun.intensity, self._sky.intensity = photo.sun, 1.0 - 0.7 * photo.sun
+        self._labels.mapper.SetInputData(labelled)
+        place, axes = _camera(photo)
+        camera = self.plotter.renderer.GetActiveCamera()
+        camera.SetFocalPoint(*(place - axes[2]))
+        camera.SetPosition(*place)
+        camera.SetViewUp(*axes[1])
+        camera.SetClippingRange(0.3, 20)
+        sun, sky = _light(photo)
+        self._sun.SetPosition(*sun)
+        self._sun.SetIntensity(photo.sun)
+        self._sky.SetIntensity(sky)
+        things, labels = self._render(self._things), self._render(self._labels)
+        picture = np.where(labels[..., 1:2] > 127, things, self._ground(photo, place, axes))
+        return _expose(picture, photo), labels[..., 0] > 127
 
-    def _lay_ground(self, photo: Photograph, depth: float) -> None:
-        flat = self._around
-        c, s = np.cos(photo.ground_turn), np.sin(photo.ground_turn)
-        across = flat * (1, photo.ground_side)
-        self._soil.active_texture_coordinates = 0.17 * across @ np.array([[c, s], [-s, c]])
-        self._soil.points = np.column_stack([flat, np.full(len(flat), -depth)])
-        # The animal's shadow lies away from the sun.
-        towards = np.array([np.cos(photo.sun_azimuth), np.sin(photo.sun_azimuth)])
-        offset = flat + 0.25 * towards / np.tan(photo.sun_height + 0.3)
-        turned = np.stack(_turned(*offset.T, -photo.heading), axis=-1)
-        dark = (0.6 if depth == 0 else 0.0) * np.exp(-((turned / (0.8, 0.45)) ** 2).sum(axis=1))
-        level = np.round(255 * (1 - dark)).astype(np.uint8)
-        self._soil.point_data["rgb"] = np.repeat(level[:, None], 3, axis=1)
-        self._ground.texture = self._textures[photo.ground]
-
-    def _show(self, *shown) -> None:
-        for actor in (self._ground, self._things, self._shells):
-            actor.visibility = any(actor is one for one in shown)
-
-    def _screenshot(self) -> np.ndarray:
+    def _render(self, shown: pv.Actor) -> np.ndarray:
+        for actor in (self._things, self._labels):
+            actor.SetVisibility(actor is shown)
         last = self.size - 1
         self.plotter.render()
         self.plotter.render_window.GetPixelData(0, 0, last, last, 0, self._pixels, 0)
         return vtk_to_numpy(self._pixels).reshape(self.size, self.size, 3)[::-1].copy()
 
-    def _develop(self, picture: np.ndarray, photo: Photograph) -> np.ndarray:
-        levels = picture.astype(np.float32)
-        sigma = photo.blur * self.size / 64
-        if sigma > 0.2:
-            levels = gaussian_filter(levels, (sigma, sigma, 0), mode="nearest", truncate=3)
-        levels *= np.float32(photo.exposure) * np.array(
-            [photo.warmth, 1, 1 / photo.warmth], np.float32
-        )
-        return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+    def _ground(self, photo: Photograph, place: np.ndarray, axes: np.ndarray) -> np.ndarray:
+        """Levels of the ground in each pixel, float (size, size, 3)."""
+        on_palm = photo.hand != "none" and photo.grip == "palm"
+        depth = 4.0 if on_palm else 0.0
+        t = np.tan(np.radians(VIEW / 2)) * ((2 * np.arange(self.size) + 1) / self.size - 1)
+        ray = t[:, None] * axes[0] - axes[2] - t[:, None, None] * axes[1]
+        flat = place[:2] - (place[2] + depth) * ray[..., :2] / ray[..., 2:]
+        x, y = _turned(flat[..., 0], photo.ground_side * flat[..., 1], photo.ground_turn)
+        texture = _textures()[photo.ground]
+        texel = np.floor(0.17 * np.stack([x, y]) * len(texture)).astype(int) % len(texture)
+        sun, sky = _light(photo)
+        # The ground faces up, and the animal's shadow lies away from the sun.
+        light = photo.sun * sun[2] + sky * np.sin(photo.elevation)
+        if depth == 0:
+            offset = flat + 0.25 * sun[:2] / (sun[2] + 0.3)
+            ahead, aside = _turned(offset[..., 0], offset[..., 1], -photo.heading)
+            light = light * (1 - 0.6 * np.exp(-((ahead / 0.8) ** 2) - (aside / 0.45) ** 2))
+            light = light[..., None]
+        return light * texture[texel[0], texel[1]]
+
+
+def _camera(photo: Photograph) -> tuple[np.ndarray, np.ndarray]:
+    """Its place, and unit vectors to the right, up and back, as rows."""
+    c, s = np.cos(photo.elevation), np.sin(photo.elevation)
+    right, up, back = np.array([[0.0, 1, 0], [-s, 0, c], [c, 0, s]])
+    place = photo.distance * back + (0, 0, 0.2) - photo.shift * right - photo.lift * up
+    c, s = np.cos(photo.roll), np.sin(photo.roll)
+    return place, np.stack([c * right - s * up, c * up + s * right, back])
+
+
+def _light(photo: Photograph) -> tuple[np.ndarray, float]:
+    """Direction to the sun, and the strength of the sky, which shines from the camera."""
+    ahead, up = np.cos(photo.sun_height), np.sin(photo.sun_height)
+    towards = ahead * np.cos(photo.sun_azimuth), ahead * np.sin(photo.sun_azimuth), up
+    return np.array(towards), 0.8 - 0.6 * photo.sun
+
+
+def _expose(levels: np.ndarray, photo: Photograph) -> np.ndarray:
+    """The picture out of focus, in its own exposure and white balance, uint8."""
+    sigma = photo.blur * len(levels) / PIXELS
+    if sigma > 0.2:
+        levels = gaussian_filter(levels, (sigma, sigma, 0), mode="nearest", truncate=3)
+    levels = levels * (photo.exposure * np.array([photo.warmth, 1, 1 / photo.warmth]))
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
 
 
 # --- what lies around
 
 
-def ground_pictures(size: int = 256) -> list[np.ndarray]:
-    """Textures of soil, stone, grass, bark and leaves, uint8 (size, size, 3), that tile."""
+@cache
+def _textures(size: int = 256) -> np.ndarray:
+    """Soil, stone, grass, bark and leaves that tile: levels (GROUNDS, size, size, 3), float."""
     rng = np.random.default_rng(2023)
-    palettes = (
-        ("#2f2419", "#6b5238", "#a58a63"),  # soil
-        ("#5c5a56", "#8f8c86", "#c0bdb4"),  # concrete
-        ("#16300f", "#3f6d24", "#8fb054"),  # grass
-        ("#24402a", "#4f7d3f", "#7ea85c"),  # leaf
-        ("#2b211b", "#55443a", "#8d7a68"),  # bark
-        ("#8a7455", "#b89d75", "#dccba6"),  # sand
-        ("#4a2c18", "#84522c", "#b98a52"),  # fallen leaves
-        ("#7a3b2c", "#a55c46", "#c98c72"),  # brick
-    )
-    return [_noise(size, palettes[i % len(palettes)], rng) for i in range(GROUNDS)]
+    return np.stack([_noise(size, _PALETTES[i % len(_PALETTES)], rng) for i in range(GROUNDS)])
 
 
 def _noise(size: int, palette: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
@@ -324,27 +338,7 @@ def _noise(size: int, palette: tuple[str, ...], rng: np.random.Generator) -> np.
     grain = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) * spectrum).real
     level = np.clip(0.5 + 0.25 * grain / grain.std(), 0, 1)
     ramp = np.array([to_rgb(colour) for colour in palette])
-    picture = np.stack([np.interp(level, [0, 0.5, 1], ramp[:, i]) for i in range(3)], axis=-1)
-    return np.round(255 * picture).astype(np.uint8)
-
-
-def _soil() -> tuple[pv.PolyData, np.ndarray]:
-    """A square sheet, fine in the middle and wide, and its points in the plane."""
-    t = np.linspace(-1, 1, 41)
-    t = 2.5 * t + 25 * t**7
-    flat = np.stack(np.meshgrid(t, t, indexing="ij"), axis=-1).reshape(-1, 2)
-    first = (np.arange(40)[:, None] * 41 + np.arange(40)).ravel()
-    faces = np.concatenate(
-        [
-            np.stack([first, first + 1, first + 41], 1),
-            np.stack([first + 1, first + 42, first + 41], 1),
-        ]
-    )
-    sheet = pv.PolyData.from_regular_faces(np.column_stack([flat, np.zeros(len(flat))]), faces)
-    sheet.point_data["rgb"] = np.full((len(flat), 3), 255, np.uint8)
-    sheet.point_data.active_normals = np.tile([0.0, 0, 1], (len(flat), 1))
-    sheet.active_texture_coordinates = flat
-    return sheet, flat
+    return 255 * np.stack([np.interp(level, [0, 0.5, 1], ramp[:, i]) for i in range(3)], axis=-1)
 
 
 def _draw_stones(rng: np.random.Generator) -> tuple[tuple[float, float, float, float, float], ...]:
@@ -375,6 +369,8 @@ def _turned(x, y, angle: float):
 def _drawable(surface: Surface) -> pv.PolyData:
     mesh = pv.PolyData.from_regular_faces(surface.points.astype(np.float32), surface.faces)
     mesh.point_data.active_normals = surface.normals.astype(np.float32)
-    mesh.point_data["rgb"] = np.round(255 * np.clip(surface.colours, 0, 1)).astype(np.uint8)
-    mesh.point_data["part"] = np.repeat(255 * surface.shell.astype(np.uint8)[:, None], 3, axis=1)
+    mesh.point_data["colour"] = np.round(255 * np.clip(surface.colours, 0, 1)).astype(np.uint8)
+    label = np.zeros((len(surface.points), 3), np.uint8)
+    label[:, 0], label[:, 1] = 255 * surface.shell, 255
+    mesh.point_data["label"] = label
     return mesh

@@ -74,8 +74,8 @@ def _bent(places: dict[str, np.ndarray], curl: float) -> dict[str, np.ndarray]:
         direction = places[bones[-1]] - places[bones[0]]
         axis = np.cross(direction, [0, 0, 1])
         axis /= np.linalg.norm(axis)
-        cross = np.cross(np.eye(3), axis)  # v -> axis x v, transposed
-        rotation = np.eye(3) - np.sin(curl) * cross + (1 - np.cos(curl)) * cross @ cross
+        cross = np.cross(np.eye(3), axis)  # the matrix of v -> axis x v
+        rotation = np.eye(3) + np.sin(curl) * cross + (1 - np.cos(curl)) * cross @ cross
         move = np.eye(4)
         for bone in bones:
             about = np.eye(4)

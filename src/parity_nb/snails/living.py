@@ -26,12 +26,11 @@ from parity_nb.images import ImageSet
 from parity_nb.paths import data_dir
 from parity_nb.snails import animals, field, hand_model, mesh, surface
 from parity_nb.snails.animals import HELICOIDEA
-from parity_nb.snails.field import HANDS, Field, Photograph, draw_again, draw_photograph
+from parity_nb.snails.field import HANDS, PIXELS, Field, Photograph, draw_again, draw_photograph
+from parity_nb.snails.sets import MODEL_SETS, VARIANTS, model_set
 from parity_nb.snails.studio import check_opengl
 from parity_nb.symmetry import mirror_where
 
-VARIANTS = ("S", "SLR")
-PIXELS = 64
 SCREENSHOT = 128
 BURST = 1.5
 """Mean number of photographs of one observation."""
@@ -68,8 +67,9 @@ def living_snails(
     Returns:
         RGB uint8 images of 64 x 64 pixels with the columns `observation` (its number),
         `species`, `family`, `taxon` ("Helicoidea", "other Stylommatophora" or "slug"),
-        `handedness` of the animal before any coin ("right", "left" or "none"), `hand`, the human
-        one ("left", "right" or "none"), and `mirrored`, the coin of the control.
+        `handedness`, the animal's ("right", "left" or "none"), `hand`, the human one in the
+        picture ("left", "right" or "none"), and `mirrored`, the coin of the control.  Both hands
+        are those in front of the camera, before the coin.
 
     Raises:
         ValueError: for an unknown variant, no image, or a burst or share out of range.
@@ -113,7 +113,44 @@ def living_set(name: str, population: ImageSet, removed=None) -> ImageSet:
     wanted = {"L1": helicoidea, "L3": helicoidea & removed, "L5": ~removed}
     chosen = population[np.flatnonzero(wanted.get(name, helicoidea & ~removed))]
     chosen = chosen.grey() if name == "L4" else chosen
-    return ImageSet(chosen.images, chosen.meta, name)
+    control = " SLR" if population.meta["mirrored"].any() else ""
+    return ImageSet(chosen.images, chosen.meta, name + control)
+
+
+def train_and_test(
+    dataset: str, variant: str, images: int, fold: int = 0
+) -> tuple[ImageSet, ImageSet]:
+    """Training and test images of any data set of snails, models or alive.
+
+    Of living snails, all photographs of an observation are on one side, and only the first of
+    each is in the test set, whose images are then independent.  L6 is trained on the other
+    variant of L2.
+
+    Args:
+        dataset: a name in `MODEL_SETS` or `LIVING_SETS`.
+        variant: "S" or "SLR".
+        images: number of images; of living snails, of the photographs to choose from.
+        fold: which fifth is the test set.
+
+    Raises:
+        ValueError: for an unknown name or variant, or too few images.
+    """
+    if dataset in MODEL_SETS:
+        return model_set(dataset, variant, images).split(fold=fold)
+    if dataset not in LIVING_SETS:
+        known = ", ".join([*MODEL_SETS, *LIVING_SETS])
+        raise ValueError(f"dataset = {dataset!r} is none of {known}")
+    chosen = living_set(dataset, living_snails(images, variant=variant))
+    train, test = chosen.split(fold=fold, by="observation")
+    if dataset == "L6":
+        other = living_snails(images, variant="SLR" if variant == "S" else "S")
+        train, _ = living_set(dataset, other).split(fold=fold, by="observation")
+    return train, first_of_each(test)
+
+
+def first_of_each(photographs: ImageSet) -> ImageSet:
+    """The first photograph of each observation."""
+    return photographs[~photographs.meta["observation"].duplicated().to_numpy()]
 
 
 # --- making them
