@@ -194,14 +194,15 @@ history = hands.fit_to_labels(network, train.images, shows_hand, recipe, seed)
 # %%
 torch.manual_seed(seed)
 from_start = hands.Remover(hands.ResNet18(width), "even")
-hands.fit_to_labels(from_start, train.images, shows_hand, recipe, seed)
+history_even = hands.fit_to_labels(from_start, train.images, shows_hand, recipe, seed)
 
 # %%
 removers = {rule: hands.Remover(network, rule) for rule in ("plain", "or", "even")}
 removers["even from the start"] = from_start
 
 # %% tags=["nbval-ignore-output"]
-print(f"{history.seconds:.0f} s for {epochs} epochs of {len(train)} pictures")
+for name, past in (("plain", history), ("even", history_even)):
+    print(f"{name}: {past.seconds:.0f} s for {epochs} epochs of {len(train)} pictures")
 
 # %% [markdown]
 # Training has not changed what is even by construction.
@@ -361,7 +362,7 @@ plt.show()
 torch.manual_seed(seed)
 left_only = hands.Remover(hands.ResNet18(width), "plain")
 is_left = (train.meta.hand == "left").to_numpy()
-hands.fit_to_labels(left_only, train.images, is_left, recipe, seed)
+history_left = hands.fit_to_labels(left_only, train.images, is_left, recipe, seed)
 
 # %% [markdown]
 # Its cut takes as many training pictures as show left hands; the others keep the cuts that were
