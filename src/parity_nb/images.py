@@ -212,7 +212,7 @@ class ImageSet:
                 f"{folder} holds {len(paths)} picture(s) ({', '.join(sorted(SUFFIXES))}); "
                 "a population needs at least two, a significant result hundreds"
             )
-        images = [_read_picture(p, size) for p in paths]
+        images = [read_picture(p, size) for p in paths]
         shapes = {tuple(i.shape[-2:]): p for i, p in zip(images, paths, strict=True)}
         if len(shapes) > 1:
             some = ", ".join(f"{p.name} {h}x{w}" for (h, w), p in list(shapes.items())[:3])
@@ -238,7 +238,12 @@ def _read_meta(table: Path, about: dict) -> pd.DataFrame:
     )
 
 
-def _read_picture(path: Path, size: int | None) -> Tensor:
+def read_picture(path: Path, size: int | None) -> Tensor:
+    """One picture file as RGB: (3, H, W) uint8, with H = W = `size` unless that is None.
+
+    Raises:
+        ValueError: if it cannot be read, naming it.
+    """
     try:
         with Image.open(path) as picture:
             image = tv.pil_to_tensor(picture.convert("RGB"))
