@@ -10,7 +10,7 @@
 #     name: python3
 # ---
 
-# %% [markdown]
+# %% [markdown] tags=["book-only"]
 # (snails/your-images)=
 #
 # # Your images
@@ -119,7 +119,8 @@ level = stats.norm.sf(sigma)
 
 # %% [markdown]
 # ## What is in the folder
-#
+
+# %% [markdown] tags=["book-only"]
 # If no folder was named, one is drawn, with some accidents that folders suffer.
 
 # %%
@@ -398,7 +399,7 @@ run.record("outcome", verdict.outcome)
 run.record("sentence", str(verdict))
 saved = run.save()
 
-# %% [markdown]
+# %% [markdown] tags=["book-only"]
 # What must hold for the demonstrations, whose answers are known:
 
 # %%

@@ -69,7 +69,7 @@ def examine(
         record = Path(making) / "records" / CHAPTER / "page.json"
         numbers = {n["name"]: n["value"] for n in read_record(record)["numbers"]}
         page = notebook.with_suffix(".html")
-        page.write_text(as_html(notebook, numbers["sentence"]), encoding="utf-8")
+        page.write_text(as_html(notebook, numbers["sentence"], values), encoding="utf-8")
         target.mkdir(exist_ok=True)
         for made in (notebook, page, record.replace(notebook.with_suffix(".json"))):
             made.replace(target / made.name)
@@ -97,14 +97,22 @@ pre { font-size: 13px; overflow-x: auto; } img { max-width: 100%; }
 """
 
 
-def as_html(notebook: Path, sentence: str) -> str:
-    """An executed notebook as one page without code, which needs no other file and no network."""
+def as_html(notebook: Path, sentence: str, values: Mapping[str, Any]) -> str:
+    """An executed notebook as one page without code, which needs no other file and no network.
+
+    Args:
+        notebook: its path; cells tagged "book-only" are left out.
+        sentence: the answer, which stands first.
+        values: the parameters that were given, which are named below it.
+    """
     import nbformat
     from nbconvert import HTMLExporter
 
     content = nbformat.read(notebook, as_version=4)
     cells = []
     for cell in content.cells:
+        if "book-only" in cell.metadata.get("tags", []):
+            continue
         if cell.cell_type == "markdown":
             cells.append(nbformat.v4.new_markdown_cell(_plain(cell.source)))
             continue
@@ -119,10 +127,12 @@ def as_html(notebook: Path, sentence: str) -> str:
             cells.append(nbformat.v4.new_markdown_cell(f'<p class="caption">{caption}</p>'))
     content.cells = cells
     body, _ = HTMLExporter(template_name="basic", exclude_input=True).from_notebook_node(content)
+    given = "<br>".join(f"{name} = {escape(str(value))}" for name, value in values.items())
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>Broken mirror?</title><style>{STYLE}</style></head>\n"
-        f'<body><p class="answer">{escape(sentence)}</p>\n{body}</body></html>\n'
+        f"<body><h1>Does this folder break mirror symmetry?</h1>\n<p>{given}</p>\n"
+        f'<p class="answer">{escape(sentence)}</p>\n{body}</body></html>\n'
     )
 
 
