@@ -79,10 +79,8 @@ demonstration: str = "clock"  # what to draw then: symmetric, handed, rare (2% h
 images: int = 400  # pictures of the demonstration
 size: int = 64  # width and height to which images are resized, pixels; a multiple of 8
 key: str = ""  # data set in HDF5 files; empty: the only one
-together: str = (
-    ""  # what keeps images on one side: "folder", or a column of `table`; empty: nothing
-)
-table: str = ""  # CSV file with a column `path`, as in the list of images, and others; empty: none
+together: str = ""  # keeps images on one side: "folder", or a column of `table`; empty: nothing
+table: str = ""  # CSV file with a column `path`, as in the list of images; empty: none
 radius: int = 40  # bits out of 256 in which near-duplicates may differ; -1: do not look for them
 group: str = "parity"  # symmetry group: parity, half-turn parity or dihedral
 parts: int = 4  # equal parts; each is tested by a network trained on those before it
