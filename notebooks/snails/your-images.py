@@ -360,9 +360,9 @@ for ax in axes.flat:
 plt.show()
 
 # %% [markdown]
-# Is it only there?  Wherever the average map exceeds a quarter of its maximum, the place and its mirror
-# image are covered in all images, and a new network is trained.  What it still finds in the last
-# part is not in that place.
+# Is it only there?  Wherever the average map exceeds a quarter of its maximum, that patch, its
+# neighbours and their mirror images are covered in all images, and a new network is trained.  What
+# it still finds in the last part lies elsewhere.
 
 # %%
 where = places(average)
@@ -403,7 +403,7 @@ saved = run.save()
 # %%
 if not folder and n * steps >= 15_000:
     assert verdict.outcome == ("detected" if demonstration in ("handed", "clock") else "not seen")
-    assert known.fraction > 0.6
+    assert 0.6 < known.fraction < 0.9
 if not folder and n * steps >= 15_000 and demonstration == "clock":
     left, top, right, bottom = 8 * np.array(CLOCK)
     assert top - 1 < at[0] < bottom and left - 1 < at[1] < right

@@ -499,18 +499,30 @@ def test_patches_must_fit():
 
 
 def test_covered_places_are_mirror_images_of_themselves():
-    where = places(torch.eye(8) + 0.1)
+    average = torch.zeros(8, 8)
+    average[6, 6], average[1, 1] = 4, 0.9
+    where = places(average)
     assert torch.equal(where, mirror(where))
-    assert where.sum() == 16
+    assert where[5:, [0, 1, 2, 5, 6, 7]].all()
+    assert where.sum() == 18
     x = torch.from_numpy(noise(4, 2, 32, 32))
     assert torch.equal(cover(mirror(x), where), mirror(cover(x, where)))
     assert not torch.equal(cover(x, where), x)
 
 
+def gather_of(x):
+    meta = pd.DataFrame({"path": range(len(x))})
+    return yours.Gathered(ImageSet(x, meta), mirror(x), x, {}, meta[:0], {})
+
+
 def test_the_mark_lies_right_in_about_half():
     x = torch.from_numpy(noise(400, 1, 32, 32) // 2 + 60)
     changed = (marked(x, 0.5, seed=0) != x).any(1)
-    assert 160 < changed.any((1, 2)).sum() < 240
+    has = changed.any((1, 2))
+    assert 160 < has.sum() < 240
+    gathered = gather_of(x)
+    coin = torch.tensor(control(gathered, seed=0).meta.mirrored.to_numpy())
+    assert 60 < (coin & has).sum() < 140  # a coin of its own
     assert not changed[..., :16].any()
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import stats
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 from tqdm import tqdm
 
 from parity_nb.images import ImageSet, read_images, square
@@ -27,7 +28,7 @@ from parity_nb.networks import FastNet
 from parity_nb.objectives import which_is_real
 from parity_nb.snails.duplicates import split_groups
 from parity_nb.statistics import PositiveFraction, positive_fraction, smallest_fraction
-from parity_nb.symmetry import Group, Symmetrised, mirror, random_half
+from parity_nb.symmetry import Group, Symmetrised, mirror
 from parity_nb.training import Recipe, evaluate, fit
 
 Odd = Callable[[Tensor], Tensor]
@@ -83,7 +84,8 @@ def gather(path: str | Path, size: int = 64, key: str = "", samples: int = 12) -
     if size < 24 or size % 8:
         raise ValueError(f"size = {size}: give a multiple of 8 pixels, 24 or more")
     path = Path(path)
-    left_out, kept, notes, raw = [], [], Counter(), {}
+    notes: Counter = Counter()
+    left_out, kept, raw = [], [], {}
     for item in tqdm(read_images(path, key), desc="reading", unit="image", leave=False):
         if item.image is None:
             left_out.append((item.name, item.note.replace(f"{path}/", "")))
@@ -134,10 +136,15 @@ def control(gathered: Gathered, seed: int) -> ImageSet:
 
     Whatever the images are, this population is its own mirror image.
     """
-    coin = random_half(len(gathered.images), torch.Generator().manual_seed(seed))
+    coin = _chosen(len(gathered.images), 0.5, [seed, 0])
     chosen = torch.where(coin[:, None, None, None], gathered.mirrored, gathered.images.images)
     meta = gathered.images.meta.assign(mirrored=coin.numpy())
     return ImageSet(chosen, meta, f"{gathered.images.name} SLR")
+
+
+def _chosen(n: int, share: float, seed: Sequence[int]) -> Tensor:
+    """A mask (n,).  Coins of the same seed must not serve two purposes: they would agree."""
+    return torch.from_numpy(np.random.default_rng(seed).random(n) < share)
 
 
 # --- what is independent of what
@@ -352,7 +359,7 @@ def marked(images: Tensor, share: float, seed: int) -> Tensor:
     """
     patch = images.shape[-1] // 8
     images = images.clone()
-    chosen = torch.rand(len(images), generator=torch.Generator().manual_seed(seed)) < share
+    chosen = _chosen(len(images), share, [seed, 1])
     right = images.shape[-1] - patch
     for level, at in ((images.amin(), right - patch // 2), (images.amax(), right)):
         images[chosen, :, patch : 2 * patch, at : at + patch // 2] = level
@@ -360,8 +367,9 @@ def marked(images: Tensor, share: float, seed: int) -> Tensor:
 
 
 def places(average: Tensor) -> Tensor:
-    """Where a map (k, k) exceeds a quarter of its maximum, and their mirror images."""
-    strong = average > average.amax() / 4
+    """Where a map (k, k) exceeds a quarter of its maximum, what is next to it, and mirror images."""
+    strong = (average > average.amax() / 4).float()
+    strong = max_pool2d(strong[None], 3, stride=1, padding=1)[0] > 0
     return strong | mirror(strong)
 
 
