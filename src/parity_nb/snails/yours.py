@@ -367,7 +367,7 @@ def marked(images: Tensor, share: float, seed: int) -> Tensor:
 
 
 def places(average: Tensor) -> Tensor:
-    """Where a map (k, k) exceeds a quarter of its maximum, what is next to it, and mirror images."""
+    """Where a map (k, k) exceeds a quarter of its maximum, or next to it, or mirrored."""
     strong = (average > average.amax() / 4).float()
     strong = max_pool2d(strong[None], 3, stride=1, padding=1)[0] > 0
     return strong | mirror(strong)
