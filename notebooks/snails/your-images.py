@@ -50,26 +50,7 @@ from parity_nb.naming import choose
 from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.saliency import occlusion
-from parity_nb.snails.yours import (
-    CLOCK,
-    DEMONSTRATIONS,
-    add_accidents,
-    belongs_together,
-    control,
-    cover,
-    demand,
-    draw_shells,
-    forward_test,
-    gather,
-    judge,
-    marked,
-    one_each,
-    pieces,
-    places,
-    scale_of,
-    shown,
-    standardise,
-)
+from parity_nb.snails import yours
 from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import GROUPS, mirror
 
@@ -125,9 +106,9 @@ level = stats.norm.sf(sigma)
 temporary = tempfile.TemporaryDirectory()
 source = Path(folder)
 if not folder:
-    drawn = choose("demonstration", demonstration, DEMONSTRATIONS)
+    drawn = choose("demonstration", demonstration, yours.DEMONSTRATIONS)
     source = Path(temporary.name) / demonstration
-    add_accidents(draw_shells(source, images, seed=seed, **drawn))
+    yours.add_accidents(yours.draw_shells(source, images, seed=seed, **drawn))
 
 # %% [markdown]
 # Everything below it is read: pictures (PNG, JPEG, TIFF, WebP, BMP, GIF) and stacks (`.npy`,
@@ -136,7 +117,7 @@ if not folder:
 # much from one side as from the other, and resized.
 
 # %%
-gathered = gather(source, size, key)
+gathered = yours.gather(source, size, key)
 population = gathered.images
 shape, kind = tuple(population.images.shape[1:]), population.images.dtype
 print(f"{len(population)} images, now {shape} {kind}; {len(gathered.left_out)} left out")
@@ -162,7 +143,7 @@ with pd.option_context("display.max_colwidth", 90):
 
 # %% mystnb={"figure": {"caption": "Some images of the folder, as the network will get them.", "name": "fig-yours-gallery"}, "image": {"alt": "Three rows of small square pictures, chosen at random from the folder."}}
 some = np.random.default_rng(seed).permutation(len(population))[:36]
-image_grid(shown(population.images[some]), columns=12)
+image_grid(yours.shown(population.images[some]), columns=12)
 plt.show()
 
 # %% [markdown]
@@ -173,7 +154,7 @@ plt.show()
 # folders or a table may say more (`together`, `table`).
 
 # %%
-groups = belongs_together(population, symmetry_group, radius, together, table)
+groups = yours.belongs_together(population, symmetry_group, radius, together, table)
 counts = pd.Series(groups).value_counts()
 print(f"{len(groups)} images are {len(counts)} independent ones; "
       f"{(counts > 1).sum()} groups have several, the largest {counts.max()}")  # fmt: skip
@@ -186,9 +167,9 @@ for number in counts[counts > 1].index[:5]:
 # chapter stops here and says how many images it takes.
 
 # %%
-cut = pieces(groups, parts, seed)
+cut = yours.pieces(groups, parts, seed)
 cut = [np.concatenate(cut[:-1]), cut[-1]] if single else cut
-n = demand(groups, cut, level)
+n = yours.demand(groups, cut, level)
 print(f"{n} independent test images; {sigma:g} sigma are p = {level:.2g}")
 
 # %% [markdown]
@@ -198,7 +179,7 @@ print(f"{n} independent test images; {sigma:g} sigma are p = {level:.2g}")
 # ({ref}`mirrors/ways-to-be-fooled`), on images as they were read.
 
 # %%
-prepare = partial(standardise, **scale_of(population.images))
+prepare = partial(yours.standardise, **yours.scale_of(population.images))
 audit = audit_pipeline({"square": partial(square, size=size), "standardise": prepare}, gathered.raw)
 print(audit[["random", "relative", "verdict"]].to_string(float_format="{:.1e}".format))
 
@@ -250,10 +231,10 @@ assert alarms["forward"] < 0.05 + 3 * 0.007 < alarms["cross-validation"]
 # them.  It is symmetric whatever the images are, and nothing may be found.
 
 # %%
-learn = partial(forward_test, group=symmetry_group, steps=steps, seed=seed)
-tossed = control(gathered, seed)
+learn = partial(yours.forward_test, group=symmetry_group, steps=steps, seed=seed)
+tossed = yours.control(gathered, seed)
 f_control, _ = learn(tossed.images, cut)
-print("control:", positive_fraction(one_each(f_control, groups)))
+print("control:", positive_fraction(yours.one_each(f_control, groups)))
 
 # %% [markdown]
 # Then the control with a small black and white mark at the right edge of every second image, from
@@ -262,8 +243,8 @@ print("control:", positive_fraction(one_each(f_control, groups)))
 
 # %%
 last = [np.concatenate(cut[:-1]), cut[-1]]
-f_marked, _ = learn(marked(tossed.images, 0.5, seed), last)
-known = positive_fraction(one_each(f_marked, groups))
+f_marked, _ = learn(yours.marked(tossed.images, 0.5, seed), last)
+known = positive_fraction(yours.one_each(f_marked, groups))
 print("marked control:", known)
 
 # %% [markdown]
@@ -273,13 +254,13 @@ print("marked control:", known)
 
 # %%
 f, odd = learn(population.images, cut)
-verdict = judge(f, f_control, groups, sigma)
+verdict = yours.judge(f, f_control, groups, sigma)
 found = verdict.found
 print(found)
 print(f"mid p = {found.p_mid:.2g}; {sigma:g} sigma ask for an exact p of {level:.2g}")
 
 # %% mystnb={"figure": {"caption": "Values of f on the test images, one for each independent image (red above zero, blue below). The black outline is the histogram's mirror image, which a symmetric population would follow.", "name": "fig-yours-histogram"}, "image": {"alt": "Histogram of f with the outline of its mirror image."}}
-signed_histogram(one_each(f, groups), bins=2 * int(n**0.5))
+signed_histogram(yours.one_each(f, groups), bins=2 * int(n**0.5))
 plt.ylabel("independent test images")
 plt.show()
 
@@ -306,7 +287,7 @@ print("most positive:", ", ".join(population.meta.path[ends[:4]]))
 print("most negative:", ", ".join(population.meta.path[ends[-4:]]))
 
 # %% mystnb={"figure": {"caption": "The most positive images (above) and the most negative ones (below) of those tested, framed in the colour of f: red above zero, blue below.", "name": "fig-yours-extremes"}, "image": {"alt": "Two rows of twelve small pictures with coloured frames."}}
-image_grid(shown(population.images)[ends], values=f[ends], columns=12)
+image_grid(yours.shown(population.images)[ends], values=f[ends], columns=12)
 plt.show()
 
 # %% [markdown]
@@ -324,7 +305,7 @@ for name in sorted(set(inside))[:20]:
 alone = {}
 for c in range(min(channels, shape[0]) if shape[0] > 1 else 0):
     f_channel, _ = learn(population.images[:, c : c + 1], last)
-    alone[c] = positive_fraction(one_each(f_channel, groups))
+    alone[c] = positive_fraction(yours.one_each(f_channel, groups))
     print(f"channel {c}: {alone[c]}")
 
 # %% [markdown]
@@ -348,7 +329,7 @@ assert residual < 1e-3
 # %% mystnb={"figure": {"caption": "Above: the mean of 24 images, and six of the most positive test images. Below: what f loses when a patch is covered. Red: the patch speaks for the direction; blue: against it.", "name": "fig-yours-map"}, "image": {"alt": "Seven pictures, and below each a map of eight by eight patches, red where covering lowers f."}}
 average = maps.mean(0)
 best = population.images[ends[:6]]
-pictures = torch.cat([shown(inspected).mean(0, keepdim=True), shown(best)])
+pictures = torch.cat([yours.shown(inspected).mean(0, keepdim=True), yours.shown(best)])
 below = [average, *occlusion(odd, best)]
 figure, axes = plt.subplots(2, 7, figsize=(7.6, 2.3))
 for picture, lost, column in zip(pictures, below, axes.T, strict=False):
@@ -365,9 +346,9 @@ plt.show()
 # it still finds in the last part lies elsewhere.
 
 # %%
-where = places(average)
-f_covered, _ = learn(cover(population.images, where), last)
-covered = positive_fraction(one_each(f_covered, groups))
+where = yours.places(average)
+f_covered, _ = learn(yours.cover(population.images, where), last)
+covered = positive_fraction(yours.one_each(f_covered, groups))
 at = divmod(int(average.argmax()), len(average))
 print(f"most at row {at[0] + 1}, column {at[1] + 1} of 8; {where.sum()} of 64 patches covered")
 print("covered:", covered)
@@ -405,7 +386,7 @@ if not folder and n * steps >= 15_000:
     assert verdict.outcome == ("detected" if demonstration in ("handed", "clock") else "not seen")
     assert 0.6 < known.fraction < 0.9
 if not folder and n * steps >= 15_000 and demonstration == "clock":
-    left, top, right, bottom = 8 * np.array(CLOCK)
+    left, top, right, bottom = 8 * np.array(yours.CLOCK)
     assert top - 1 < at[0] < bottom and left - 1 < at[1] < right
     assert covered.p_exact > 1e-3
 
