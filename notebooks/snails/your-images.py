@@ -30,8 +30,9 @@
 # - to find the place in the picture that gives the direction away;
 # - what "no asymmetry seen" says, in numbers.
 #
-# **Cost** About a minute on one CPU core and a gigabyte of memory.  Ten thousand images take about
-# ten minutes; a GPU, if there is one, is found by itself.
+# **Cost** About a minute on one CPU core and a gigabyte of memory.  Ten thousand small images take
+# about ten minutes; photographs of twelve megapixels take a second each to be read.  A GPU, if
+# there is one, is found by itself.
 
 # %%
 import tempfile
@@ -200,9 +201,10 @@ assert defect < 0.01 and audit.loc[WHOLE, "verdict"] != "breaks"
 # that judges another, and that one the network that judges the first.  Their signs are not independent, and the
 # binomial p-value of the count is wrong.
 #
-# So each part is tested by a network that was trained on the parts *before* it.  In a world that is
-# its own mirror image the sign of *f* is then a fair coin, whatever came before, and all signs
-# together are fair coins.  The first part is not tested; nothing else is lost.
+# So each part is tested by a network that was trained on the parts *before* it
+# {cite}`dawid1984prequential,blum1999holdout`.  In a world that is its own mirror image the sign of
+# *f* is then a fair coin, whatever came before, and all signs together are fair coins.  The first
+# part is not tested, and the first networks have seen few images; nothing else is lost.
 #
 # That claim can be tested with the simplest network there is, the scalar product with the mean of
 # the training items, on vectors that are as often *x* as -*x*:

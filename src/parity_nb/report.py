@@ -141,5 +141,6 @@ def _plain(text: str) -> str:
     text = re.sub(r"^\([\w/-]+\)=\n", "", text)
     text = re.sub(r"## References\n", "", text)
     text = re.sub(r"```\{.*?```", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*\{cite\}`[^`]*`", "", text)
     text = re.sub(r"\{\w+\}`([^`<]*?) *<[^`]*`", r"\1", text)
     return re.sub(r"\{\w+\}`([^`]*)`", r"\1", text)

@@ -35,6 +35,10 @@ Odd = Callable[[Tensor], Tensor]
 """A trained parity-odd function: images (N, C, size, size) to values (N,)."""
 
 
+RAW = 2**28
+"""Bytes of images that are kept as they were read, for the audit."""
+
+
 class Refusal(ValueError):
     """These images cannot answer the question; the text says why, and what would help."""
 
@@ -49,7 +53,8 @@ class Gathered:
     Attributes:
         images: of one size, with the columns `path` and `folder`.
         mirrored: the same images, mirrored BEFORE they were cut and resized, (N, C, size, size).
-        raw: some of them as they were read, all of one shape, (n, C, H, W).
+        raw: some of them as they were read, all of one shape, (n, C, H, W); if all are too large
+            to be kept, as they are now.
         shapes: how many images had which (C, H, W).
         left_out: what could not be used, with the columns `path` and `reason`.
         notes: how many images were changed in reading, and how.
@@ -85,16 +90,18 @@ def gather(path: str | Path, size: int = 64, key: str = "", samples: int = 12) -
         raise ValueError(f"size = {size}: give a multiple of 8 pixels, 24 or more")
     path = Path(path)
     notes: Counter = Counter()
-    left_out, kept, raw = [], [], {}
+    left_out, kept, raw, room = [], [], {}, RAW
     for item in tqdm(read_images(path, key), desc="reading", unit="image", leave=False):
         if item.image is None:
             left_out.append((item.name, item.note.replace(f"{path}/", "")))
             continue
+        shape = tuple(item.image.shape)
         both = torch.stack([item.image, mirror(item.image)])
-        kept.append((item.name, tuple(item.image.shape), square(both, size)))
+        kept.append((item.name, shape, square(both, size)))
         notes.update([item.note] if item.note else [])
-        alike = raw.setdefault(tuple(item.image.shape), [])
-        alike.extend([item.image] if len(alike) < samples else [])
+        if len(raw.setdefault(shape, [])) < samples and item.image.nbytes <= room:
+            raw[shape].append(item.image)
+            room -= item.image.nbytes
     channels, why = _channels([shape[0] for _, shape, _ in kept])
     left_out += [(name, why) for name, shape, _ in kept if shape[0] not in channels]
     kept = [one for one in kept if one[1][0] in channels]
@@ -105,10 +112,11 @@ def gather(path: str | Path, size: int = 64, key: str = "", samples: int = 12) -
     floats = any(pair.is_floating_point() for pair in wide)
     both = torch.stack([pair.float() for pair in wide] if floats else wide)
     meta = pd.DataFrame({"path": names, "folder": [Path(n).parent.as_posix() for n in names]})
+    alike = max((raw[shape] for shape in set(shapes)), key=len)
     return Gathered(
         ImageSet(both[:, 0].contiguous(), meta, path.stem),
         both[:, 1].contiguous(),
-        torch.stack(max((raw[shape] for shape in set(shapes)), key=len)),
+        torch.stack(alike) if alike else both[:samples, 0],
         Counter(shapes),
         pd.DataFrame(left_out, columns=["path", "reason"]),
         notes,
