@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -319,18 +320,19 @@ def _finite(name: str, image: Tensor, note: str = "") -> Item:
     return Item(name, image, note)
 
 
-TURNED = {1: "", 2: "mirrored", 3: "turned", 4: "mirrored", 5: "mirrored", 6: "turned",
-          7: "mirrored", 8: "turned"}  # fmt: skip
+TURNED = dict.fromkeys((3, 6, 8), "turned as its EXIF tag says")
+TURNED |= dict.fromkeys((2, 4, 5, 7), "mirrored as its EXIF tag says")
 """What a viewer does to a picture with this EXIF orientation."""
 
 
 def _decode(path: Path) -> tuple[Tensor, str]:
     """A picture as a viewer shows it: (1 or 3, H, W), and a note."""
     try:
-        with Image.open(path) as picture:
-            done = TURNED.get(picture.getexif().get(0x0112, 1), "")
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            notes = [TURNED.get(picture.getexif().get(0x0112, 1), "")]
+            notes += ["first of several pages"] if getattr(picture, "n_frames", 1) > 1 else []
             picture.load()
-            image = _channels(ImageOps.exif_transpose(picture))
+            image = _channels(ImageOps.exif_transpose(picture), picture.format)
     # Pillow reports a broken PNG chunk as a SyntaxError, a broken TIFF as one of several.
     except (
         UnidentifiedImageError,
@@ -345,11 +347,12 @@ def _decode(path: Path) -> tuple[Tensor, str]:
         struct.error,
     ) as error:
         raise ValueError(f"cannot read {path} as a picture: {error}") from error
-    return image, f"{done} as its EXIF tag says" if done else ""
+    return image, ", ".join(filter(None, notes))
 
 
-def _channels(picture: Image.Image) -> Tensor:
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
+def _channels(picture: Image.Image, kind: str | None) -> Tensor:
+    # 16 bits; of a PNG, Pillow 9 says "I"
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind == "PNG"):
         return torch.from_numpy(np.array(picture).astype(np.float32) / 257)[None]
     if picture.mode in ("I", "F"):
         return torch.from_numpy(np.array(picture, np.float32))[None]
