@@ -52,7 +52,7 @@ from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm
 from parity_nb.records import Records, provenance
 from parity_nb.saliency import occlusion
 from parity_nb.snails import yours
-from parity_nb.statistics import positive_fraction
+from parity_nb.statistics import PositiveFraction
 from parity_nb.symmetry import GROUPS, mirror
 
 # %% tags=["parameters"]
@@ -236,7 +236,7 @@ assert alarms["forward"] < 0.05 + 3 * 0.007 < alarms["cross-validation"]
 learn = partial(yours.forward_test, group=symmetry_group, steps=steps, seed=seed)
 tossed = yours.control(gathered, seed)
 f_control, _ = learn(tossed.images, cut)
-print("control:", positive_fraction(yours.one_each(f_control, groups)))
+print("control:", yours.count(f_control, groups))
 
 # %% [markdown]
 # Then the control with a small black and white mark at the right edge of every second image, from
@@ -246,7 +246,7 @@ print("control:", positive_fraction(yours.one_each(f_control, groups)))
 # %%
 last = [np.concatenate(cut[:-1]), cut[-1]]
 f_marked, _ = learn(yours.marked(tossed.images, 0.5, seed), last)
-known = positive_fraction(yours.one_each(f_marked, groups))
+known = yours.count(f_marked, groups)
 print("marked control:", known)
 
 # %% [markdown]
@@ -298,7 +298,8 @@ plt.show()
 # %%
 inside = population.meta.folder.to_numpy()[tested]
 for name in sorted(set(inside))[:20]:
-    print(f"{name:>12}: {positive_fraction(f[tested[inside == name]])}")
+    members = tested[inside == name]
+    print(f"{name:>12}: {yours.count(f[members], groups[members])}")
 
 # %% [markdown]
 # Which colour carries it?  Each channel on its own, last part only:
@@ -307,7 +308,7 @@ for name in sorted(set(inside))[:20]:
 alone = {}
 for c in range(min(channels, shape[0]) if shape[0] > 1 else 0):
     f_channel, _ = learn(population.images[:, c : c + 1], last)
-    alone[c] = positive_fraction(yours.one_each(f_channel, groups))
+    alone[c] = yours.count(f_channel, groups)
     print(f"channel {c}: {alone[c]}")
 
 # %% [markdown]
@@ -344,13 +345,14 @@ plt.show()
 
 # %% [markdown]
 # Is it only there?  Wherever the average map exceeds a quarter of its maximum, that patch, its
-# neighbours and their mirror images are covered in all images, and a new network is trained.  What
-# it still finds in the last part lies elsewhere.
+# neighbours and their mirror images are covered in all images (of a map that is spread over more than
+# half the picture, only around the strongest patch).  What a new network still finds in the last
+# part lies elsewhere.
 
 # %%
 where = yours.places(average)
 f_covered, _ = learn(yours.cover(population.images, where), last)
-covered = positive_fraction(yours.one_each(f_covered, groups))
+covered = yours.count(f_covered, groups)
 at = divmod(int(average.argmax()), len(average))
 print(f"most at row {at[0] + 1}, column {at[1] + 1} of 8; {where.sum()} of 64 patches covered")
 print("covered:", covered)
@@ -375,7 +377,8 @@ results |= {f"channel {c}": one for c, one in alone.items()}
 
 # %%
 for name, one in results.items():
-    run.record(f"{name}, positive fraction", one.fraction, one.std, one.n)
+    if isinstance(one, PositiveFraction):
+        run.record(f"{name}, positive fraction", one.fraction, one.std, one.n)
 run.record("outcome", verdict.outcome)
 run.record("sentence", str(verdict))
 saved = run.save()

@@ -494,8 +494,12 @@ def test_fewer_than_half_is_no_detection():
 
 
 def test_images_that_are_their_own_mirror_images_are_refused():
-    with pytest.raises(Refusal, match="all 30 values of f are exactly zero"):
-        judge(torch.zeros(30), torch.ones(30), np.arange(30), 5.0)
+    few = torch.cat([torch.ones(10), torch.zeros(20)])
+    with pytest.raises(Refusal, match=r"f is zero for 20 of 30 test images, .* and 10 cannot give"):
+        judge(few, torch.ones(30), np.arange(30), 5.0)
+    with pytest.raises(Refusal, match="f is zero for 30 of 30"):
+        judge(torch.ones(30), torch.zeros(30), np.arange(30), 5.0)
+    assert yours.count(torch.zeros(30), np.arange(30)) == "every f is zero, nothing to count"
 
 
 # --- where
@@ -529,6 +533,15 @@ def test_covered_places_are_mirror_images_of_themselves():
     assert torch.equal(where, mirror(where))
     assert where[5:, [0, 1, 2, 5, 6, 7]].all()
     assert where.sum() == 18
+
+
+def test_of_a_map_without_a_place_not_all_is_covered():
+    average = torch.from_numpy(np.random.default_rng(0).random((8, 8)))
+    where = places(average)
+    row, column = divmod(int(average.argmax()), 8)
+    assert where[row, column]
+    assert where[row, 7 - column]
+    assert where.sum() <= 18
     x = torch.from_numpy(noise(4, 2, 32, 32))
     assert torch.equal(cover(mirror(x), where), mirror(cover(x, where)))
     assert not torch.equal(cover(x, where), x)

@@ -292,6 +292,12 @@ def one_each(f: Tensor, groups: NDArray) -> Tensor:
     return torch.tensor(tested.dropna().to_numpy())
 
 
+def count(f: Tensor, groups: NDArray) -> PositiveFraction | str:
+    """`positive_fraction` of independent items; in words, if all their values are zero."""
+    values = one_each(f, groups)
+    return positive_fraction(values) if values.any() else "every f is zero, nothing to count"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What may be said.
@@ -348,13 +354,18 @@ def judge(
     """The verdict from the values of f on the images and on their control, NaN where untested.
 
     Raises:
-        Refusal: if all values are zero.
+        Refusal: if too many values are zero, as those of images that are their own mirror images.
     """
-    try:
-        counts = [positive_fraction(one_each(values, groups)) for values in (f, of_control)]
-    except ValueError as error:
-        raise Refusal(str(error)) from None
-    return Verdict(*counts, float(stats.norm.sf(sigma)), power)
+    level = float(stats.norm.sf(sigma))
+    for values in (one_each(f, groups), one_each(of_control, groups)):
+        decided = int((values != 0).sum())
+        if 0.5**decided > level:
+            raise Refusal(
+                f"f is zero for {len(values) - decided} of {len(values)} test images, as where an "
+                f"image is its own mirror image, and {decided} cannot give a p-value of {level:.2g}"
+            )
+    counts = [positive_fraction(one_each(values, groups)) for values in (f, of_control)]
+    return Verdict(*counts, level, power)
 
 
 # --- known answers, places
@@ -375,10 +386,18 @@ def marked(images: Tensor, share: float, seed: int) -> Tensor:
 
 
 def places(average: Tensor) -> Tensor:
-    """Where a map (k, k) exceeds a quarter of its maximum, or next to it, or mirrored."""
-    strong = (average > average.amax() / 4).float()
-    strong = max_pool2d(strong[None], 3, stride=1, padding=1)[0] > 0
-    return strong | mirror(strong)
+    """Which patches to cover, a mask (k, k) that is its own mirror image.
+
+    Those where a map (k, k) exceeds a quarter of its maximum, their neighbours, and the mirror
+    images of both.  If that is more than half of the picture, only the strongest patch counts.
+    """
+    for share in (0.25, 1.0):
+        strong = (average >= share * average.amax()).float()
+        strong = max_pool2d(strong[None], 3, stride=1, padding=1)[0] > 0
+        strong |= mirror(strong)
+        if strong.sum() <= strong.numel() / 2:
+            break
+    return strong
 
 
 def cover(images: Tensor, where: Tensor) -> Tensor:
