@@ -1,4 +1,4 @@
-"""The command `parity-nb`: run a chapter, list chapters, get data, make the site's parts."""
+"""The command `parity-nb`: run a chapter, test a folder, get data, make the site's parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parity_nb.site import assemble, build_site, keep_records, publish
 from parity_nb.tables import refill
 
 app = typer.Typer(
-    help="Run the chapters of the book with other parameters, get data, make the site.",
+    help="Run the chapters of the book, test images of your own, get data, make the site.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -47,6 +47,34 @@ def run(
     except (ValueError, KeyError, FileNotFoundError) as error:
         raise _fail(error) from None
     typer.echo(path)
+
+
+@app.command("test")
+def test_folder(
+    folder: Annotated[Path, typer.Argument(help="folder of images, or one file")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value, repeatable")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="folder for the report")] = None,
+    progress: Annotated[bool, typer.Option(help="show a bar of executed cells")] = True,
+) -> None:
+    """Say in one sentence whether a folder of images breaks mirror symmetry; leave a report.
+
+    Exit code 0: no asymmetry seen; 4: detected; 3: these images cannot tell; 2: wrong use, such
+    as an unknown parameter; 1: the program failed.
+    """
+    from parity_nb.report import CHAPTER, examine
+
+    try:
+        values = parse(find_chapter(CHAPTER, project_root()), parameter or [])
+        target = output or build_dir() / "tests" / folder.resolve().name
+        answer = examine(folder, values, target, progress)
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise _fail(error) from None
+    typer.echo(answer.sentence)
+    if answer.page:
+        typer.echo(f"report: {answer.page}", err=True)
+    raise typer.Exit(answer.code)
 
 
 @app.command("chapters")

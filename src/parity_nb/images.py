@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import tempfile
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
@@ -22,6 +24,10 @@ BT601 = (0.2989, 0.5870, 0.1140)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+"""Pictures that Pillow reads."""
+HDF5 = {".h5", ".hdf5", ".hdf"}
+STACKS = {".npy", *HDF5}
+"""Files that may hold many images."""
 
 
 @dataclass
@@ -144,7 +150,9 @@ class ImageSet:
 
     @classmethod
     def from_array(cls, images: np.ndarray | Tensor, name: str = "", **meta) -> ImageSet:
-        """From (N, H, W), (N, H, W, C) with C = 1 or 3, or (N, C, H, W); uint8 or float.
+        """From (N, H, W), (N, H, W, C) or (N, C, H, W), whose channels are fewer than its pixels.
+
+        Levels are uint8 or float.
 
         Raises:
             ValueError: for any other shape or type, or values that are not finite.
@@ -157,7 +165,7 @@ class ImageSet:
             )
         if images.ndim == 3:
             images = images[:, None]
-        elif images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[-1] in (1, 3):
+        elif images.ndim == 4 and images.shape[-1] < images.shape[1]:
             images = images.permute(0, 3, 1, 2)
         if images.dtype != torch.uint8:
             images = images.float()
@@ -192,7 +200,8 @@ class ImageSet:
             name: of the set; the folder's name by default.
 
         Returns:
-            RGB uint8 images with the columns `path` and `label` (the subfolder).
+            RGB uint8 images with the columns `path` and `label` (the subfolder).  They are read
+            as `read_images` reads them; 16 bits become 8.
 
         Raises:
             FileNotFoundError: if the folder does not exist.
@@ -202,11 +211,7 @@ class ImageSet:
         folder = Path(folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"no folder {folder}")
-        paths = sorted(
-            p
-            for p in folder.rglob("*")
-            if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
-        )
+        paths = [p for p in _files(folder) if p.suffix.lower() in SUFFIXES]
         if len(paths) < 2:
             raise ValueError(
                 f"{folder} holds {len(paths)} picture(s) ({', '.join(sorted(SUFFIXES))}); "
@@ -244,13 +249,171 @@ def read_picture(path: Path, size: int | None) -> Tensor:
     Raises:
         ValueError: if it cannot be read, naming it.
     """
-    try:
-        with Image.open(path) as picture:
-            image = tv.pil_to_tensor(picture.convert("RGB"))
-    # Pillow reports a broken PNG chunk as a SyntaxError.
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot read {path} as a picture: {error}") from error
+    image = _decode(path)[0].round().clamp(0, 255).to(torch.uint8).expand(3, -1, -1)
     return image if size is None else resize(image[None], size)[0]
+
+
+# --- whatever lies in a folder
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image that was found, or the reason why there is none.
+
+    Attributes:
+        name: path below the folder; in a stack with its number, `stack.npy[17]`.
+        image: uint8 or float32 (C, H, W), or None.
+        note: why it could not be read, or what was done to it in reading; empty: nothing.
+    """
+
+    name: str
+    image: Tensor | None
+    note: str = ""
+
+
+def read_images(path: str | Path, key: str = "") -> Iterator[Item]:
+    """All that lies in a folder, or in one file, file after file and image after image.
+
+    Pictures (`SUFFIXES`) come upright, turned or mirrored as their EXIF tag says; with one
+    channel if they are grey and three if not; transparent pixels are laid on white.  Of several
+    pages or frames the first is taken.  8 bits stay levels 0 to 255; 16 bits become float levels
+    on the same scale (Pillow gives colour with 8 bits in any case); 32 bits are left as they are.
+
+    Stacks (`STACKS`) are arrays (H, W) or (H, W, 3), one image; (N, H, W); (N, H, W, C) or
+    (N, C, H, W), whose channels are fewer than its pixels.  16 bits as above; other numbers become
+    float32 as they are.
+
+    Args:
+        path: a folder, read with all folders below it in the order of names; or one file.
+        key: the data set in HDF5 files; empty: the only one that may hold images.
+
+    Yields:
+        An item for each image, and for each file or image that cannot be read, with the reason.
+        Hidden files are passed over.
+
+    Raises:
+        FileNotFoundError: if there is no such folder or file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no folder or file {path}")
+    for file in _files(path) if path.is_dir() else [path]:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        try:
+            if file.suffix.lower() in SUFFIXES:
+                yield _finite(name, *_decode(file))
+            elif file.suffix.lower() in STACKS:
+                yield from _unstack(file, name, key)
+            else:
+                yield Item(name, None, f"unknown kind of file ({file.suffix or 'no suffix'})")
+        except ValueError as error:
+            yield Item(name, None, str(error))
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder but hidden ones, in the order of their paths."""
+    below = (p for p in folder.rglob("*") if p.is_file())
+    return sorted(p for p in below if not any(n[0] == "." for n in p.relative_to(folder).parts))
+
+
+def _finite(name: str, image: Tensor, note: str = "") -> Item:
+    if 0 in image.shape:
+        return Item(name, None, f"has no pixels: {tuple(image.shape)}")
+    if not image.isfinite().all():
+        return Item(name, None, "holds NaN or infinite values")
+    return Item(name, image, note)
+
+
+TURNED = dict.fromkeys((3, 6, 8), "turned as its EXIF tag says")
+TURNED |= dict.fromkeys((2, 4, 5, 7), "mirrored as its EXIF tag says")
+"""What a viewer does to a picture with this EXIF orientation."""
+
+
+def _decode(path: Path) -> tuple[Tensor, str]:
+    """A picture as a viewer shows it: (1 or 3, H, W), and a note."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+            notes = [TURNED.get(picture.getexif().get(0x0112, 1), "")]
+            notes += ["first of several pages"] if getattr(picture, "n_frames", 1) > 1 else []
+            picture.load()
+            image = _channels(ImageOps.exif_transpose(picture), picture.format)
+    # Pillow reports a broken PNG chunk as a SyntaxError, a broken TIFF as one of several.
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        EOFError,
+        IndexError,
+        KeyError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise ValueError(f"cannot read {path} as a picture: {error}") from error
+    return image, ", ".join(filter(None, notes))
+
+
+def _channels(picture: Image.Image, kind: str | None) -> Tensor:
+    # 16 bits; of a PNG, Pillow 9 says "I"
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind == "PNG"):
+        return torch.from_numpy(np.array(picture).astype(np.float32) / 257)[None]
+    if picture.mode in ("I", "F"):
+        return torch.from_numpy(np.array(picture, np.float32))[None]
+    grey = picture.mode in ("1", "L", "LA", "La")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return tv.pil_to_tensor(picture.convert("L" if grey else "RGB"))
+
+
+def _unstack(path: Path, name: str, key: str) -> Iterator[Item]:
+    try:
+        if path.suffix.lower() == ".npy":
+            yield from _slices(np.load(path, mmap_mode="r", allow_pickle=False), name)
+            return
+        with h5py.File(path) as file:
+            yield from _slices(_data_set(file, path, key), name)
+    except (OSError, EOFError, ValueError) as error:
+        raise ValueError(f"cannot read {path} as a stack of images: {error}") from error
+
+
+def _data_set(file: h5py.File, path: Path, key: str) -> h5py.Dataset:
+    found: list[str] = []
+    file.visititems(lambda n, x: found.append(n) if isinstance(x, h5py.Dataset) else None)
+    wanted = [key] if key else [n for n in found if 2 <= file[n].ndim <= 4]
+    if len(wanted) != 1 or wanted[0] not in found:
+        raise ValueError(f"it has the data sets {found}; name the one with images by `key`")
+    return file[wanted[0]]
+
+
+def _slices(stack: np.ndarray | h5py.Dataset, name: str) -> Iterator[Item]:
+    """The images of an array that stays on disk, one after the other."""
+    shape, kind = stack.shape, stack.dtype.kind
+    if kind not in "buif" or not 2 <= len(shape) <= 4:
+        raise ValueError(f"an array {shape} of {stack.dtype} holds no images")
+    if len(shape) == 2 or (len(shape) == 3 and shape[-1] == 3):
+        yield _finite(name, _levels(stack[()]))
+        return
+    for i in range(shape[0]):
+        yield _finite(f"{name}[{i}]", _levels(stack[i]))
+
+
+def _levels(image: np.ndarray) -> Tensor:
+    """(H, W), (H, W, C) or (C, H, W) of any number to uint8 or float32 (C, H, W)."""
+    image = np.asarray(image)
+    if image.dtype == bool:
+        image = 255 * image.astype(np.uint8)
+    elif image.dtype == np.uint16:
+        image = image.astype(np.float32) / 257
+    elif image.dtype != np.uint8:
+        with np.errstate(over="ignore"):
+            image = image.astype(np.float32)
+    if image.ndim == 2:
+        image = image[None]
+    elif image.shape[-1] < image.shape[0]:
+        image = np.moveaxis(image, -1, 0)
+    return torch.from_numpy(np.array(image, order="C"))
 
 
 # --- steps of the pipeline, each (N, C, H, W) -> (N, C, H', W')
@@ -263,6 +426,21 @@ def resize(images: Tensor, size: int) -> Tensor:
     """
     small = tv.resize(images.float(), [size], antialias=True)
     small = tv.center_crop(small, [size, size])
+    return small.round().clamp(0, 255).to(torch.uint8) if images.dtype == torch.uint8 else small
+
+
+def square(images: Tensor, size: int) -> Tensor:
+    """The middle of images of any shape, (N, C, H, W) -> (N, C, size, size).
+
+    As many pixels are cut off on one side as on the other, so that the cut commutes with the
+    mirror (that of `resize` does not where an odd number is to go): what is left is square, or
+    one pixel longer than it is wide or the reverse.  It is resized, antialiased, in float32; uint8
+    is rounded back to levels.
+    """
+    height, width = images.shape[-2:]
+    top, left = max(height - width, 0) // 2, max(width - height, 0) // 2
+    middle = images[..., top : height - top, left : width - left]
+    small = tv.resize(middle.float(), [size, size], antialias=True)
     return small.round().clamp(0, 255).to(torch.uint8) if images.dtype == torch.uint8 else small
 
 

@@ -34,9 +34,9 @@ class PublishedNet(nn.Module):
 
 
 class FastNet(nn.Sequential):
-    """Ours, small and quick on a CPU: 23,953 weights.
+    """Ours, small and quick on a CPU: 23,953 weights for three channels.
 
-    (N, 3, H, W) -> (N,) for any H and W.  The image is averaged down to 20 x 20 pixels, in
+    (N, channels, H, W) -> (N,) for any H and W.  The image is averaged down to 20 x 20 pixels, in
     which a snail's hand can still be seen; then three times Conv 3x3, batch norm, ReLU, pool,
     with 16, 32 and 64 channels, and one linear layer.
 
@@ -46,11 +46,11 @@ class FastNet(nn.Sequential):
 
     before = staticmethod(partial(functional.adaptive_avg_pool2d, output_size=20))
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 3) -> None:
         layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(20)]
-        for channels, wider in ((3, 16), (16, 32), (32, 64)):
+        for narrow, wider in ((channels, 16), (16, 32), (32, 64)):
             layers += [
-                nn.Conv2d(channels, wider, 3, padding=1, bias=False),
+                nn.Conv2d(narrow, wider, 3, padding=1, bias=False),
                 nn.BatchNorm2d(wider),
                 nn.ReLU(),
                 nn.MaxPool2d(2),

@@ -119,6 +119,25 @@ def positive_fraction(f: Tensor | ArrayLike, level: float = 0.68) -> PositiveFra
     )
 
 
+def smallest_fraction(n: int, level: float, power: float = 0.95) -> float:
+    """The positive fraction that n items show with probability `power` to be no fair coin.
+
+    The exact p-value of the count is at most `level` from a certain number of positives on; the
+    fraction is the one with which n items reach that number with probability `power`.
+
+    Raises:
+        ValueError: if not even n positives of n reach the level, or a probability is none.
+    """
+    if not (0 < level < 1 and 0 < power < 1):
+        raise ValueError(f"level {level} and power {power} are probabilities between 0 and 1")
+    enough = int(stats.binom.isf(level, n, 0.5)) + 1
+    if enough > n:
+        raise ValueError(
+            f"{n} items give p = {0.5**n:.2g} at best, which is not below the level {level:.2g}"
+        )
+    return float(betaincinv(enough, n - enough + 1, power))
+
+
 def joint_null(
     fractions: Iterable[PositiveFraction] | Sequence[float], n: ArrayLike | None = None
 ) -> float:

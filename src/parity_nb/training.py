@@ -264,9 +264,15 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, steps: int):
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, data: ImageSet | Tensor, batch: int = 256, on: Fabric | None = None
+    model: nn.Module,
+    data: ImageSet | Tensor,
+    batch: int = 256,
+    on: Fabric | None = None,
+    prepare: Callable[[Tensor], Tensor] = normalise,
 ) -> Tensor:
     """Return f of every item, in order: (N,) float32 on the CPU.
+
+    `prepare` is what training did to a batch before the model saw it.
 
     The model is put into evaluation mode for this and back afterwards; it is left on the CPU.
     """
@@ -274,7 +280,7 @@ def evaluate(
     device = (on or fabric()).device
     was_training = model.training
     model.to(device=device, memory_format=torch.channels_last).eval()
-    values = [model(normalise(chunk.to(device))).float().cpu() for chunk in items.split(batch)]
+    values = [model(prepare(chunk.to(device))).float().cpu() for chunk in items.split(batch)]
     model.to("cpu").train(was_training)
     return torch.cat(values)
 

@@ -37,8 +37,11 @@ rule, one that was cropped by a tenth does not."""
 
 
 def perceptual_hash(images: Tensor) -> NDArray[np.uint64]:
-    """The hash of each image: uint8 or float (N, 1 or 3, H, W) to uint64 (N, 4), 256 bits."""
-    grey = to_grey(images) if images.shape[1] == 3 else images
+    """The hash of each image: uint8 or float (N, C, H, W) to uint64 (N, 4), 256 bits.
+
+    Three channels are taken for red, green and blue, of any other number the mean is used.
+    """
+    grey = to_grey(images) if images.shape[1] == 3 else images.float().mean(1, keepdim=True)
     small = resize(grey.float(), SMALL)[:, 0].numpy()
     low = dctn(small, axes=(1, 2))[:, :LOW, :LOW].reshape(len(images), -1)
     bits = low > np.median(low, axis=1, keepdims=True)
@@ -54,7 +57,7 @@ def near_duplicates(
     32 |G| N bytes of hashes and about 12 block^2 bytes beside them.
 
     Args:
-        images: uint8 or float (N, 1 or 3, H, W).
+        images: uint8 or float (N, C, H, W).
         group: the copies; {e, P} by default.
         radius: bits out of 256 in which near-duplicates may differ.
         block: images compared with as many others at once.
