@@ -56,7 +56,7 @@ from parity_nb.training import RECIPES, evaluate, fabric, fit, load_weights, sav
 dataset: str = "M3"  # data set: M0, M1, M1-lightkit, M2a-256 ... M2c-250, M3, M3-grey; L1 ... L6
 variant: str = "S"  # S as photographed, or SLR, the control: a random half mirrored
 images: int = 6000  # number of images, a fifth of them for the test; for L1 ... L6, photographs to choose from
-recipe: str = "fast"  # network and training: fast, published, or sharp (full resolution, ours)
+recipe: str = "fast"  # network and training: fast, patient (fast, but longer), published, or sharp
 group: str = "dihedral"  # symmetry group: parity, half-turn parity (published) or dihedral
 seed: int = 0  # random seed of weights and batches; also picks the test fold, seed mod 5
 epochs: int = 4  # passes over the training images; 0 takes the recipe's own, made for 24,470 images

@@ -113,5 +113,10 @@ class CylinderNet(nn.Module):
         return self.head(x.amax(-2).flatten(1)).squeeze(1)
 
 
-NETWORKS = {"published": PublishedNet, "fast": FastNet, "sharp": PublishedNet}
+NETWORKS = {
+    "published": PublishedNet,
+    "fast": FastNet,
+    "patient": FastNet,
+    "sharp": PublishedNet,
+}
 """Networks g that go with the recipes of the same names."""
