@@ -240,8 +240,9 @@ kinds[["name", "family", "taxon", "shell", "right"]].iloc[::2]
 # one is not quite, since it breathes through a hole on its right side.
 #
 # The place is a ground with a texture, stones, a sun, and in a tenth of the pictures a human hand:
-# seven times out of ten the left one, because the right one holds the camera.  The camera looks
-# down from 33 degrees above the horizon or more, nearly upright: pictures of people have a top and
+# seven times out of ten the left one, because the right one holds the camera.  (Its shape is the
+# generic left hand of the WebXR input profiles, MIT licence; the right one is its reflection.)
+# The camera looks down from 33 degrees above the horizon or more, nearly upright: pictures of people have a top and
 # a bottom, and the group D4 is not for them ({ref}`mirrors/parity-odd-functions`).
 
 # %% mystnb={"figure": {"caption": "Simulated photographs of Stylommatophora, slugs among them, one of each observation, as they would come from iNaturalist. The analogue of Figure 3a of Gibbon (2023).", "name": "fig-living-stylommatophora"}, "image": {"alt": "Rows of small pictures of snails and slugs of many colours on soil, grass and stone; in a few of them a human hand."}}
