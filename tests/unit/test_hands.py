@@ -423,10 +423,13 @@ def test_mediapipe_is_skipped_with_a_message(monkeypatch):
         mediapipe_hands(images(1), size=32)
 
 
-def test_mediapipe_answers_are_read(tmp_path):
+def test_mediapipe_answers_are_read(tmp_path, monkeypatch):
     """With a Python that has another mediapipe, of the same interface."""
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     package = tmp_path / "mediapipe.py"
     package.write_text(
+        "import os\n"
+        "assert 'MPLBACKEND' not in os.environ\n"
         "from types import SimpleNamespace as N\n"
         "class Hands:\n"
         "    def __init__(self, **options): pass\n"

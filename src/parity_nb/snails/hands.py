@@ -352,7 +352,9 @@ def mediapipe_hands(images: Tensor, python: str | None = None, size: int = 320) 
         np.save(pictures, resize(images, size).permute(0, 2, 3, 1).numpy())
         try:
             command = [python, "-c", _SCRIPT, str(pictures), str(answers)]
-            done = subprocess.run(command, capture_output=True, text=True)
+            # a notebook's backend of matplotlib, which MediaPipe imports, is not there
+            there = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+            done = subprocess.run(command, capture_output=True, text=True, env=there)
         except OSError as error:
             raise NoMediaPipeError(f"MediaPipe is skipped: cannot run {python}: {error}") from error
         if done.returncode:
