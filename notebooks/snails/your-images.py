@@ -327,7 +327,7 @@ assert residual < 1e-3
 
 # %% [markdown]
 # The average over images that the network was trained on, and six of the most positive ones of the
-# test:
+# test.  Where nothing was detected, the maps show what it knows by heart, and mean nothing.
 
 # %% mystnb={"figure": {"caption": "Above: the mean of 24 images, and six of the most positive test images. Below: what f loses when a patch is covered. Red: the patch speaks for the direction; blue: against it.", "name": "fig-yours-map"}, "image": {"alt": "Seven pictures, and below each a map of eight by eight patches, red where covering lowers f."}}
 average = maps.mean(0)
