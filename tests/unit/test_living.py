@@ -145,7 +145,7 @@ def test_mirrored_twice_is_the_photograph():
 @pytest.mark.parametrize("name", [n for n in _ODD if not n.startswith("hand")])
 def test_what_a_mirror_negates_is_drawn_symmetrically(drawn, name):
     values = np.array([getattr(photo, name) for photo in drawn if photo.hand == "none"])
-    assert stats.ks_2samp(values, -values).pvalue > 1e-3
+    assert stats.ks_2samp(values[::2], -values[1::2]).pvalue > 1e-3
     right = np.array(
         [photo.animal.handedness == "right" for photo in drawn if photo.hand == "none"]
     )
@@ -155,7 +155,7 @@ def test_what_a_mirror_negates_is_drawn_symmetrically(drawn, name):
 @pytest.mark.parametrize("name", ["bend", "yaw", "tilt"])
 def test_postures_are_drawn_symmetrically(drawn, name):
     values = np.array([getattr(photo.animal, name) for photo in drawn])
-    assert stats.ks_2samp(values, -values).pvalue > 1e-3
+    assert stats.ks_2samp(values[::2], -values[1::2]).pvalue > 1e-3
 
 
 def test_slugs_and_stones_are_drawn_symmetrically(drawn):
