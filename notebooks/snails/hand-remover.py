@@ -326,8 +326,9 @@ plt.show()
 # ## For other chapters
 #
 # The remover that was even from the start is kept, with its cut, in a file; who wants to filter a
-# set loads it.  `remove_hands` divides a set into what stays and what goes: L2 and L3, if the set
-# is L1.
+# set loads it.  {func}`~parity_nb.snails.hands.remove_hands` divides a set into what stays and what
+# goes: L2 and L3, if the set is L1.  Its decisions are also what `removed` of
+# {func}`~parity_nb.snails.living.living_set` takes in place of the truth.
 
 # %%
 from_start.cut.fill_(float(points.cut["even from the start"]))
@@ -526,8 +527,8 @@ except hands.NoMediaPipeError as reason:
     print(reason)
 
 # %% [markdown]
-# It was made for hands that fill the picture, and nobody made it even: with it, too, the rule is
-# needed.
+# When we asked it, it found few of these hands, simulated and small as they are, and did not always
+# answer alike about a mirror image: nobody made it even, and with it, too, the rule is needed.
 
 # %% [markdown]
 # ## What we found
