@@ -288,16 +288,14 @@ plt.show()
 
 # %%
 def judged(score):
-    """Mean performance on either half at the cut that removes enough of the other half."""
-    rows, cuts = [], []
-    for judge in (np.arange(len(test)) % 2 == 0, np.arange(len(test)) % 2 == 1):
+    """Performance of each half at the cut that removes enough of the other half, together."""
+    half, cut = np.arange(len(test)) % 2 == 0, np.empty(len(test))
+    for judge in (half, ~half):
         choose = hands.performance(score[~judge], has_hand[~judge], share)
-        cuts.append(choose.cut[(choose.removed - removed).abs().argmin()])
-        rows.append(hands.performance(score[judge], has_hand[judge], share, cuts[-1:]).iloc[0])
-    mean = (rows[0] + rows[1]) / 2
-    errors = [column for column in mean.index if column.endswith("error")]
-    mean[errors] = np.hypot(rows[0][errors], rows[1][errors]) / 2
-    return mean
+        cut[judge] = choose.cut[(choose.removed - removed).abs().argmin()]
+    row = hands.performance(score - cut, has_hand, share, cuts=[0.0]).iloc[0]
+    row["cut"] = cut.mean()
+    return row
 
 
 # %%
