@@ -527,7 +527,7 @@ saved = run.save()
 # %%
 if share == 0 and not jpeg:
     assert found.p_exact > 1e-4 and found_linear.p_exact > 1e-4
-if dataset == "digits" and share == 1 and not jpeg:
+if dataset == "digits" and share == 1 and not jpeg and len(test) >= 400:
     assert found.p_exact < 1e-9 and found_linear.p_exact < 1e-9
 for (order, _), part in compressed.items():
     if order == "coin after JPEG":
