@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import subprocess
+import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -389,3 +391,9 @@ def test_a_session_keeps_the_pace_that_is_asked_for(tmp_path):
     assert {(60, 60), (86400, 10_000)} < rates
     assert min(interval / limit for interval, limit in rates) >= 1
     assert "parity_nb" in session.headers["User-Agent"]
+
+
+def test_nobody_else_prints_through_rich():
+    """Pyinaturalist installs a pretty printer on import, which empties the figures of a page."""
+    code = "import sys, parity_nb.snails.inaturalist; sys.exit(sys.displayhook is not sys.__displayhook__)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -44,7 +44,7 @@ def hundred_days(
     images: int | None = None,
     seed: int = 0,
 ) -> ImageSet:
-    """100 Days of Hands: VOC2007/{Annotations/*.xml, ImageSets/Main/*.txt, JPEGImages/*.jpg}.
+    """100 Days of Hands: `VOC2007/{Annotations/*.xml, ImageSets/Main/*.txt, JPEGImages/*.jpg}`.
 
     Pictures are cropped to a square, which may lose a hand at the side.  A hand counts if the
     centre of its box is in the square; a picture of which all hands are outside is left out.
@@ -106,7 +106,7 @@ def _hand_in_square(path: Path) -> str:
 def eleven_thousand(
     folder: str | Path, size: int = 64, images: int | None = None, seed: int = 0
 ) -> ImageSet:
-    """11k Hands: HandInfo.csv and Hands/*.jpg.
+    """11k Hands: `HandInfo.csv` and `Hands/*.jpg`.
 
     Args:
         folder: where these two lie.

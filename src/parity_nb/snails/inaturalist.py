@@ -19,11 +19,15 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
-from pyinaturalist import ClientSession, get_observations, get_taxa
-from pyinaturalist.paginator import JsonIDRangePaginator
 from tqdm import tqdm
+
+# On import pyinaturalist would make every notebook and console print through rich.
+with mock.patch("rich.pretty.install"):
+    from pyinaturalist import ClientSession, get_observations, get_taxa
+    from pyinaturalist.paginator import JsonIDRangePaginator
 
 PER_PAGE = 200
 """Observations a request: the most that the API gives."""
