@@ -395,5 +395,6 @@ def test_a_session_keeps_the_pace_that_is_asked_for(tmp_path):
 
 def test_nobody_else_prints_through_rich():
     """Pyinaturalist installs a pretty printer on import, which empties the figures of a page."""
-    code = "import sys, parity_nb.snails.inaturalist; sys.exit(sys.displayhook is not sys.__displayhook__)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    code = "import sys, parity_nb.snails.inaturalist; print(sys.displayhook is sys.__displayhook__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
