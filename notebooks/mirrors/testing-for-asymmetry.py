@@ -493,15 +493,17 @@ for n in sizes:
         ]
         simulated[n, strength] = {t: np.mean([f[t] for f in fired]) for t in tests}
 
-# %% mystnb={"figure": {"caption": "Probability of a detection at five standard deviations by each test, against the strength of the asymmetry in units of what one expects the mean test to show. Lines: on paper, for 10,000 items. Points: simulated experiments with 1,000, 10,000 and 100,000 held-out items.", "name": "fig-testing-power"}, "image": {"alt": "Three rising S-shaped curves, one for each test, with points on them. The curve of the mean test crosses one half at five, that of the e-value at 5.5, that of the count at 6.3."}}
+# %% mystnb={"figure": {"caption": "Probability of a detection at five standard deviations by each test, against the strength of the asymmetry in units of what one expects the mean test to show. Lines: on paper, for 10,000 items. Points: simulated experiments with 1,000, 10,000 and 100,000 held-out items, with binomial errors.", "name": "fig-testing-power"}, "image": {"alt": "Three rising S-shaped curves, one for each test, with points on them. The curve of the mean test crosses one half at five, that of the e-value at 5.5, that of the count at 6.3."}}
 figure, ax = plt.subplots(figsize=(6.4, 3.8))
 strengths = np.linspace(3.6, 8, 80)
 for test, colour in zip(tests, plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False):
     curve = [power(s / 10_000**0.5, 10_000)[test] for s in strengths]
     ax.plot(strengths, curve, color=colour, label=test)
     for n, marker in zip(sizes, "o^s", strict=True):
-        points = {s: v[test] for (m, s), v in simulated.items() if m == n}
-        ax.plot(points.keys(), points.values(), marker, color=colour, markersize=5)
+        at, y = np.array([(s, v[test]) for (m, s), v in simulated.items() if m == n]).T
+        kept = (y * power_experiments + 1) / (power_experiments + 2)  # no error of zero at 0 and 1
+        error = (kept * (1 - kept) / power_experiments) ** 0.5
+        ax.errorbar(at, y, yerr=error, fmt=marker, color=colour, markersize=5)
 for n, marker in zip(sizes, "o^s", strict=True):
     ax.plot([], [], marker, color="0.5", label=f"{n:,} items")
 ax.axhline(0.5, color="0.5", linewidth=0.8)
