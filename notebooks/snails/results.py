@@ -52,6 +52,7 @@ run = Records("snails/results", parameters={"evidence": evidence})
 source = published("gibbon2023snails")
 this_build = load_records("snails/training", "run")
 study = load_records("snails/training", "study") if evidence == "study" else this_build
+this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, study))
 by = ["dataset", "variant"]
 
 # %% [markdown]
