@@ -52,8 +52,14 @@ run = Records("snails/results", parameters={"evidence": evidence})
 source = published("gibbon2023snails")
 this_build = load_records("snails/training", "run")
 study = load_records("snails/training", "study") if evidence == "study" else this_build
-this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, study))
 by = ["dataset", "variant"]
+
+# %% [markdown]
+# The living snails have been trained in the same chapter; their page is
+# {ref}`snails/living-results`.
+
+# %%
+this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, study))
 
 # %% [markdown]
 # ## Table 6, beside ours
