@@ -207,7 +207,7 @@ if {"L2", "L4"} <= set(fractions):
     gains = (fractions.L2 - fractions.L4).dropna()
     error = gains.std() / len(gains) ** 0.5
     print("L2 minus L4, seed by seed:", " ".join(f"{100 * g:+.2f}" for g in gains), "%")
-    print("mean:", percent(gains.mean(), error) or "one seed only")
+    print("mean in per cent:", percent(gains.mean(), error) or "one seed only")
 else:
     print("L2 and L4 have not both been run")
 
@@ -340,7 +340,9 @@ for (recipe, dataset), part in swapped.groupby(["recipe", "dataset"]):
         verdicts[recipe, dataset] = (their.value - values.mean()) / scatter
         up = int((values > 0.5).sum())
         print(f"{recipe}, {dataset}: {percent(values.mean(), values.std())} %, {up} of", end=" ")
-        print(f"{len(values)} above one half; 50.8 % is {verdicts[recipe, dataset]:+.1f} away")
+        print(
+            f"{len(values)} above one half; 50.8 % is {verdicts[recipe, dataset]:+.1f} sigma away"
+        )
 print(f"{len(verdicts)} versions with more than one seed")
 
 # %% [markdown]
