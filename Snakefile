@@ -86,7 +86,7 @@ rule site:
 
 rule render:
     input:
-        [str(path) for path in module_files(["parity_nb.snails.sets"], Path("src"))],
+        [str(path) for path in module_files(["parity_nb.snails.living"], Path("src"))],
     output:
         f"{BUILD}/rendered/{{images}}.txt",
     params:

@@ -376,7 +376,8 @@ assert predicted > source.loc["L5 S", "value"] + 10 * source.loc["L5 S", "error"
 # %% [markdown]
 # The source found less than even a coin for the rest would leave.  Either the rest is not a coin,
 # because it holds left-handed families, or the network learned less from the mixture.  Our L5 is
-# mixed in the same proportion on purpose, so that {ref}`snails/results` can ask which.
+# mixed in the same proportion on purpose, so that {ref}`snails/living-results`
+# can ask which.
 
 # %%
 simulated = (sets["L5"].meta["taxon"] == "Helicoidea").mean()

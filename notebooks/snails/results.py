@@ -55,6 +55,13 @@ study = load_records("snails/training", "study") if evidence == "study" else thi
 by = ["dataset", "variant"]
 
 # %% [markdown]
+# The living snails have been trained in the same chapter; their page is
+# {ref}`snails/living-results`.
+
+# %%
+this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, study))
+
+# %% [markdown]
 # ## Table 6, beside ours
 #
 # In each row: the published fraction with its binomial error; ours, averaged over random seeds,

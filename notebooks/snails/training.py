@@ -21,7 +21,7 @@
 #
 # This page trains one network on one data set, M3: right-handed snails are red, left-handed ones
 # blue {cite}`gibbon2023snails`.  The same notebook, with other parameters, makes every entry of
-# the tables in {ref}`snails/results`.
+# the tables in {ref}`snails/results` and {ref}`snails/living-results`.
 #
 # **You will learn**
 #
@@ -47,13 +47,13 @@ from parity_nb.objectives import OBJECTIVES
 from parity_nb.paths import build_dir
 from parity_nb.plotting import image_grid, signed_histogram, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.snails.living import train_and_test
+from parity_nb.snails.living import train_and_test, trained_before
 from parity_nb.statistics import calibrate, mean_test, positive_fraction, quality
 from parity_nb.symmetry import GROUPS, Symmetrised, equivariance_error
 from parity_nb.training import RECIPES, evaluate, fabric, fit, load_weights, save_weights
 
 # %% tags=["parameters"]
-dataset: str = "M3"  # data set: M0, M1, M1-lightkit, M2a-256 ... M2c-250, M3, M3-grey; L1 ... L6
+dataset: str = "M3"  # data set: M0, M1 ... M3-grey (models), L1 ... L6 or L6-shared (alive)
 variant: str = "S"  # S as photographed, or SLR, the control: a random half mirrored
 images: int = 6000  # number of images, a fifth of them for the test; for L1 ... L6, photographs to choose from
 recipe: str = "fast"  # network and training: fast, patient (fast, but longer), published, or sharp
@@ -83,8 +83,9 @@ symmetry_group = choose("group", group, GROUPS)()
 # ## Images
 #
 # The pictures were taken in {ref}`snails/model-snails`, those of L1 to L6 in
-# {ref}`snails/living-snails`; here they are only loaded, or rendered if this is the first time.  One fifth is set aside and not looked at again until the end.  Another
-# random seed sets another fifth aside, so that the test sets of five seeds do not overlap.
+# {ref}`snails/living-snails`; here they are only loaded, or rendered if this is the first time.
+# One fifth is set aside and not looked at again until the end.  Another random seed sets another
+# fifth aside, so that the test sets of five seeds do not overlap.
 
 # %%
 train, test = train_and_test(dataset, variant, images, fold=seed % 5)
@@ -149,10 +150,14 @@ print(training_recipe)
 
 # %% [markdown]
 # The loop around it is the same for every chapter.  It runs on the device that this machine has,
-# and on several when the script was started by `torchrun`.
+# and on several when the script was started by `torchrun`.  Weights are fresh, but for one data
+# set: L6-shared is trained on S first, as in the source's code ({ref}`snails/living-results`).
 
 # %%
 device = fabric()
+before = trained_before(dataset, variant, images, fold=seed % 5)
+if before is not None:
+    fit(model, before, training_recipe, seed=seed, step=step, on=device)
 history = fit(model, train, training_recipe, seed=seed, step=step, on=device)
 if device.global_rank > 0:  # under torchrun the other processes are done here
     sys.exit()
@@ -246,6 +251,27 @@ for hand, part in by_hand.items():
 # of the two differs by its sign alone.  To make both populations positive it must read the hand
 # *and* the colour, and give the product of the two.
 #
+# Of living animals we also know what kind each is.
+
+# %%
+taxa = test.meta.get("taxon", pd.Series(dtype=str))
+by_taxon = {
+    taxon: positive_fraction(f[torch.tensor((taxa == taxon).tolist())])
+    for taxon in sorted(taxa.unique())
+}
+for taxon, part in by_taxon.items():
+    print(f"{taxon}: {part}")
+
+# %% [markdown]
+# The values go to disk beside the weights, each with the truth about its image: so two networks
+# can be compared image by image.
+
+# %%
+values = path.with_suffix(".csv")
+test.meta.assign(f=f.numpy()).to_csv(values, index=False)
+print(f"{len(pd.read_csv(values))} values kept")
+
+# %% [markdown]
 # ## What we found
 
 # %%
@@ -258,6 +284,8 @@ run.record("quality", evidence.q, error=evidence.error, n=evidence.n, unit="nat"
 run.record("spread over batches", batches.std().item(), n=8)
 for hand, part in by_hand.items():
     run.record(f"positive fraction, {hand}-handed", part.fraction, error=part.std, n=part.n)
+for taxon, part in by_taxon.items():
+    run.record(f"positive fraction, {taxon}", part.fraction, error=part.std, n=part.n)
 
 # %% tags=["nbval-ignore-output"]
 run.record("training time", history.seconds, unit="s")

@@ -111,14 +111,21 @@ def render(
     sets: Annotated[list[str], typer.Argument(help="such as M3:S M3:SLR")],
     images: Annotated[int, typer.Option(help="images in each set")],
 ) -> None:
-    """Render data sets of model snails into the cache, which chapters share."""
+    """Render data sets of snails into the cache, which chapters share.
+
+    L1 to L6 are chosen from the same photographs, so any of them makes those of all.
+    """
+    from parity_nb.snails.living import LIVING_SETS, SHARED, living_snails
     from parity_nb.snails.sets import model_sets
 
     try:
         wanted = [tuple(word.split(":", 1)) for word in sets]
         if any(len(pair) != 2 for pair in wanted):
             raise ValueError(f"{sets}: write DATASET:VARIANT, such as M3:S")
-        for made in model_sets(wanted, images):
+        models = [pair for pair in wanted if pair[0] not in (*LIVING_SETS, SHARED)]
+        alive = {variant for name, variant in wanted if (name, variant) not in models}
+        living = [living_snails(images, variant=variant) for variant in sorted(alive)]
+        for made in [*(model_sets(models, images) if models else []), *living]:
             typer.echo(f"{made.name}: {len(made)} images")
     except (ValueError, RuntimeError) as error:
         raise _fail(error) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ def _compare(table: pd.DataFrame, by: list[str], theirs: pd.DataFrame) -> pd.Dat
 
 
 def select(records: pd.DataFrame, wanted: Mapping[str, str]) -> pd.DataFrame:
-    """Records whose parameters have the wanted values, compared as text.
+    """Records whose parameters have the wanted values, compared as text; M* is all with an M first.
 
     Raises:
         KeyError: if a parameter is not among the records' columns.
@@ -94,7 +95,7 @@ def select(records: pd.DataFrame, wanted: Mapping[str, str]) -> pd.DataFrame:
     for name, value in wanted.items():
         if name not in records.columns:
             raise KeyError(f"no parameter {name!r} in these records; they have {list(records)}")
-        records = records[records[name].astype(str) == value]
+        records = records[[fnmatchcase(str(v), value) for v in records[name]]]
     return records
 
 

@@ -22,7 +22,9 @@ from parity_nb.snails.living import (
     living_snails,
     photographs,
     shell_masks,
+    shells_of_test,
     train_and_test,
+    trained_before,
 )
 from parity_nb.snails.surface import join, tube, turn
 from parity_nb.symmetry import mirror_where
@@ -307,6 +309,30 @@ def test_l6_tests_what_the_other_variant_has_not_seen():
     assert train.name == "L6 SLR"
     assert test.meta["observation"].equals(tested.meta["observation"])
     assert not test.meta["mirrored"].any()
+
+
+def test_l6_shared_has_seen_s_before_slr():
+    train, test = train_and_test("L6-shared", "S", N, fold=2)
+    fresh = train_and_test("L6", "S", N, fold=2)
+    assert train.images.equal(fresh[0].images)
+    assert test.images.equal(fresh[1].images)
+    before = trained_before("L6-shared", "S", N, fold=2)
+    assert before.meta["observation"].equals(train.meta["observation"])
+    assert not before.meta["mirrored"].any()
+    assert train.meta["mirrored"].any()
+    assert not set(before.meta["observation"]) & set(test.meta["observation"])
+    assert trained_before("L6-shared", "SLR", N) is None, "S comes first and is never retrained"
+    assert trained_before("L6", "S", N) is None
+
+
+def test_shells_of_the_test_images(population):
+    _, test = train_and_test("L2", "S", N, fold=3)
+    shells = shells_of_test("L2", N, fold=3)
+    assert shells.shape == (len(test), PIXELS, PIXELS)
+    masks = shell_masks(N)
+    for image, shell in zip(test.images, shells, strict=True):
+        where = int((population.images == image).flatten(1).all(1).nonzero()[0, 0])
+        assert shell.equal(masks[where])
 
 
 def test_model_sets_are_split_as_before(monkeypatch, population):

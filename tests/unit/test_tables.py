@@ -62,6 +62,15 @@ def test_nothing_run_yet(monkeypatch, tmp_path):
     assert number_text("run: snails/training: positive fraction") == NOT_RUN
 
 
+def test_a_star_selects_what_begins_alike():
+    records = pd.DataFrame({"dataset": ["M1", "M3-grey", "L2"], "seed": [0, 1, 2]})
+    assert tables.select(records, {"dataset": "M*"}).seed.tolist() == [0, 1]
+    assert tables.select(records, {"dataset": "M"}).empty
+    assert tables.select(records, {"dataset": "L2", "seed": "2"}).seed.tolist() == [2]
+    with pytest.raises(KeyError, match="no parameter 'sed'"):
+        tables.select(records, {"sed": "1"})
+
+
 @pytest.mark.parametrize(
     ("reference", "text"),
     [

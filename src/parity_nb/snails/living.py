@@ -45,6 +45,9 @@ LIVING_SETS = {
 }
 """Those of Gibbon (2023), table 1 and section 5.1."""
 
+SHARED = "L6-shared"
+"""L6 as the source's code has it: its one network is trained on S first, and then on SLR."""
+
 
 def living_snails(
     images: int,
@@ -124,7 +127,7 @@ def train_and_test(
 
     Of living snails, all photographs of an observation are on one side, and only the first of
     each is in the test set, whose images are then independent.  L6 is trained on the other
-    variant of L2.
+    variant of L2, and so is L6-shared, after the images of `trained_before`.
 
     Args:
         dataset: a name in `MODEL_SETS` or `LIVING_SETS`.
@@ -137,15 +140,45 @@ def train_and_test(
     """
     if dataset in MODEL_SETS:
         return model_set(dataset, variant, images).split(fold=fold)
-    if dataset not in LIVING_SETS:
-        known = ", ".join([*MODEL_SETS, *LIVING_SETS])
+    if dataset not in (*LIVING_SETS, SHARED):
+        known = ", ".join([*MODEL_SETS, *LIVING_SETS, SHARED])
         raise ValueError(f"dataset = {dataset!r} is none of {known}")
+    dataset = "L6" if dataset == SHARED else dataset
     chosen = living_set(dataset, living_snails(images, variant=variant))
     train, test = chosen.split(fold=fold, by="observation")
     if dataset == "L6":
         other = living_snails(images, variant="SLR" if variant == "S" else "S")
         train, _ = living_set(dataset, other).split(fold=fold, by="observation")
     return train, first_of_each(test)
+
+
+def trained_before(dataset: str, variant: str, images: int, fold: int = 0) -> ImageSet | None:
+    """What the network has been trained on before it meets the training images.
+
+    The source's groups S and SLR share one network object, and S comes first; so what it calls
+    the network of SLR has seen S.  That matters where S is tested with it: L6-shared S.  In all
+    else a network starts fresh, and this is None.
+    """
+    if (dataset, variant) != (SHARED, "S"):
+        return None
+    return train_and_test("L2", "S", images, fold)[0]
+
+
+def shells_of_test(dataset: str, images: int, fold: int = 0) -> Tensor:
+    """Where the shells are in the test images of `train_and_test`, variant S.
+
+    Args:
+        dataset: L1 to L6.
+        images: number of the photographs to choose from.
+        fold: which fifth is the test set.
+
+    Returns:
+        Bool (N, 64, 64), in the order of the test images.
+    """
+    masks = 255 * shell_masks(images)[:, None].to(torch.uint8)
+    shells = living_set(dataset, ImageSet(masks, living_snails(images).meta))
+    _, test = shells.split(fold=fold, by="observation")
+    return first_of_each(test).images[:, 0] > 127
 
 
 def first_of_each(photographs: ImageSet) -> ImageSet:
