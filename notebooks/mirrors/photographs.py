@@ -49,7 +49,6 @@ from parity_nb.mirrors.photographs import (
     PhotoNet,
     cut_border,
     mirror_all_but,
-    paired,
     photographs,
     shrink_by,
     symmetrise_columns,
@@ -57,7 +56,7 @@ from parity_nb.mirrors.photographs import (
 )
 from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.statistics import mean_test, positive_fraction, quality
+from parity_nb.statistics import mean_test, paired, positive_fraction, quality
 from parity_nb.symmetry import Symmetrised, equivariance_error, mirror, mirror_where, parity
 from parity_nb.training import Recipe, evaluate, fit
 

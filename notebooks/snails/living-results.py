@@ -40,14 +40,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parity_nb.mirrors.photographs import paired
 from parity_nb.networks import NETWORKS
 from parity_nb.paths import build_dir
 from parity_nb.plotting import SIGNED, image_grid, signed_norm, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.saliency import inside, occlusion
 from parity_nb.snails.living import shells_of_test, train_and_test
-from parity_nb.statistics import joint_null, positive_fraction
+from parity_nb.statistics import joint_null, paired, positive_fraction
 from parity_nb.symmetry import GROUPS, Symmetrised, mirror
 from parity_nb.tables import summarise
 from parity_nb.training import evaluate, load_weights

@@ -165,6 +165,51 @@ def joint_null(
     return float(stats.chi2.sf(np.square(z).sum(), len(fractions)))
 
 
+# --- two functions on the same items
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Difference of two positive fractions on the same items.
+
+    Attributes:
+        difference: of the first minus the second.
+        error: its standard deviation, from the items on which the two disagree.
+        better, worse: items positive for the first only, and for the second only.
+        n: all items.
+        p: exact two-sided p-value that both are equally often right (McNemar 1947).
+    """
+
+    difference: float
+    error: float
+    better: int
+    worse: int
+    n: int
+    p: float
+
+    def __str__(self) -> str:
+        text = f"{100 * self.difference:+.2f} ± {100 * self.error:.2f} %"
+        return f"{text} ({self.better} against {self.worse} of {self.n}, p = {self.p:.2g})"
+
+
+def paired(first: Tensor, second: Tensor) -> Paired:
+    """Compare f > 0 for two functions, values (N,) on the same items in the same order.
+
+    Raises:
+        ValueError: for different numbers of values, or none.
+    """
+    if first.shape != second.shape or first.numel() == 0:
+        raise ValueError(f"{tuple(first.shape)} and {tuple(second.shape)} values: no pairs")
+    n = first.numel()
+    better = int(((first > 0) & (second <= 0)).sum())
+    worse = int(((first <= 0) & (second > 0)).sum())
+    difference = (better - worse) / n
+    error = float(np.sqrt(max((better + worse) / n - difference**2, 0.0) / n))
+    both = better + worse
+    p = float(stats.binomtest(better, both).pvalue) if both else 1.0
+    return Paired(difference, error, better, worse, n, p)
+
+
 # --- the mean
 
 

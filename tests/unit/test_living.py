@@ -30,15 +30,7 @@ from parity_nb.snails.surface import join, tube, turn
 from parity_nb.symmetry import mirror_where
 
 N = 30
-
-
-@pytest.fixture(scope="module", autouse=True)
-def data(tmp_path_factory):
-    """A folder of data sets for this module."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("data")
-        patch.setenv("PARITY_NB_DATA", str(folder))
-        yield folder
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from parity_nb.mirrors.photographs import (
     PhotoNet,
     cut_border,
     mirror_all_but,
-    paired,
     photographs,
     shrink_by,
     symmetrise_columns,
@@ -227,42 +226,3 @@ def test_photo_net(size):
     assert equivariance_error(f, x, mirror, torch.neg).relative < 1e-5
     if size == 32:
         assert f"{sum(p.numel() for p in f.parameters()):,} weights at 32" in PhotoNet.__doc__
-
-
-# --- two functions on the same images
-
-
-def test_paired():
-    first = torch.tensor([1.0] * 8 + [-1.0] * 2 + [1.0] * 90)
-    second = torch.tensor([-1.0] * 8 + [1.0] * 2 + [1.0] * 90)
-    both = paired(first, second)
-    assert (both.better, both.worse, both.n) == (8, 2, 100)
-    assert both.difference == pytest.approx(0.06)
-    assert both.error == pytest.approx((0.10 - 0.06**2) ** 0.5 / 10)
-    assert both.p == pytest.approx(2 * (45 + 10 + 1) / 2**10)
-    assert paired(second, first).difference == -both.difference
-    assert "+6.00" in str(both)
-
-
-def test_paired_error_is_the_scatter():
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(2000):
-        shared = rng.normal(size=300)
-        first, second = (torch.tensor(shared + rng.normal(size=300)) for _ in range(2))
-        found.append(paired(first, second))
-    scatter = np.std([f.difference for f in found])
-    assert np.mean([f.error for f in found]) == pytest.approx(scatter, rel=0.07)
-    assert np.mean([f.p < 0.05 for f in found]) < 0.06
-
-
-def test_paired_refusals():
-    with pytest.raises(ValueError, match="no pairs"):
-        paired(torch.zeros(3), torch.zeros(2))
-    with pytest.raises(ValueError, match="no pairs"):
-        paired(torch.zeros(0), torch.zeros(0))
-
-
-def test_nothing_to_compare():
-    same = paired(torch.ones(5), torch.ones(5))
-    assert (same.difference, same.error, same.p) == (0, 0, 1)

@@ -15,15 +15,7 @@ from parity_nb.snails.studio import isotropic_cameras
 from parity_nb.symmetry import mirror, mirror_where
 
 N = 20
-
-
-@pytest.fixture(scope="module", autouse=True)
-def data(tmp_path_factory):
-    """A folder of data sets for this module."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("data")
-        patch.setenv("PARITY_NB_DATA", str(folder))
-        yield folder
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def shell_masks(
 ) -> Tensor:
     """Where the shell is in each of `living_snails`: bool (N, 64, 64); nowhere for a slug."""
     folder = _made(images, seed, variant, burst, hands, workers)
-    return ImageSet.load(folder / f"{variant}-shells").images[:, 0] > 127
+    return _is_shell(ImageSet.load(folder / f"{variant}-shells"))
 
 
 def living_set(name: str, population: ImageSet, removed=None) -> ImageSet:
@@ -175,10 +175,9 @@ def shells_of_test(dataset: str, images: int, fold: int = 0) -> Tensor:
     Returns:
         Bool (N, 64, 64), in the order of the test images.
     """
-    masks = 255 * shell_masks(images)[:, None].to(torch.uint8)
-    shells = living_set(dataset, ImageSet(masks, living_snails(images).meta))
-    _, test = shells.split(fold=fold, by="observation")
-    return first_of_each(test).images[:, 0] > 127
+    masks = ImageSet.load(_made(images) / "S-shells")
+    _, test = living_set(dataset, masks).split(fold=fold, by="observation")
+    return _is_shell(first_of_each(test))
 
 
 def first_of_each(photographs: ImageSet) -> ImageSet:
@@ -189,8 +188,17 @@ def first_of_each(photographs: ImageSet) -> ImageSet:
 # --- making them
 
 
+def _is_shell(masks: ImageSet) -> Tensor:
+    return masks.images[:, 0] > 127
+
+
 def _made(
-    images: int, seed: int, variant: str, burst: float, hands: float, workers: int | None
+    images: int,
+    seed: int = 0,
+    variant: str = "S",
+    burst: float = BURST,
+    hands: float = HANDS,
+    workers: int | None = None,
 ) -> Path:
     """The folder that holds both variants and their masks."""
     if variant not in VARIANTS:
