@@ -37,7 +37,7 @@ import pandas as pd
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.statistics import joint_null
-from parity_nb.tables import summarise
+from parity_nb.tables import percent, summarise
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
@@ -73,11 +73,6 @@ print(f"{committed.file.nunique()} runs of {evidence}, {lacking.file.nunique()} 
 by = ["dataset", "cut", "shrink", "share"]
 plain = study[study.jpeg == 0]
 untouched = plain[(plain.cut == 0) & (plain.shrink == 1)]
-
-
-# %%
-def percent(value, error):
-    return "" if pd.isna(value) else f"{100 * value:.2f} ± {100 * error:.2f}"
 
 
 # %%

@@ -42,7 +42,7 @@ from parity_nb.plotting import CYCLE, image_grid, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.statistics import joint_null, positive_fraction
 from parity_nb.symmetry import Symmetrised, dihedral, equivariance_error, identity, mirror, roll
-from parity_nb.tables import summarise
+from parity_nb.tables import percent, summarise
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
@@ -241,16 +241,7 @@ assert knows["SPR-RI-3", 0.03].interval[0] > max(0.85, knows["SPR-RI-3", 1.0].in
 # All rows by network: theirs; ours, averaged over random seeds, with the binomial error of one run
 # and the scatter over seeds; the difference with all errors in quadrature.  The recipe `published` is
 # the paper's network, training and group; `sharp` is the same network with our training; `fast` is
-# our small network, which first averages the picture down to 20 pixels.
-
-
-# %%
-def percent(value, error):
-    return "" if pd.isna(value) else f"{100 * value:.1f} ± {100 * error:.1f}"
-
-
-# %% [markdown]
-# A row a toy and variant:
+# our small network, which first averages the picture down to 20 pixels.  A row a toy and variant:
 
 
 # %%
@@ -261,11 +252,13 @@ def printed(network):
     columns = {
         "toy": rows.toy,
         "variant": rows.variant,
-        "published / %": [percent(r.theirs, r.theirs_error) for r in rows.itertuples()],
-        "ours / %": [percent(r.value, r.error) for r in rows.itertuples()],
+        "published / %": [percent(r.theirs, r.theirs_error, digits=1) for r in rows.itertuples()],
+        "ours / %": [percent(r.value, r.error, digits=1) for r in rows.itertuples()],
         "scatter / %": [f"{100 * s:.1f}" if s == s else "" for s in rows.spread],
         "seeds": rows.runs,
-        "difference / %": [percent(r.difference, r.difference_error) for r in rows.itertuples()],
+        "difference / %": [
+            percent(r.difference, r.difference_error, digits=1) for r in rows.itertuples()
+        ],
     }
     return pd.DataFrame(columns).assign(network=network)
 

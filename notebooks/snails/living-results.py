@@ -48,7 +48,7 @@ from parity_nb.saliency import inside, occlusion
 from parity_nb.snails.living import shells_of_test, train_and_test
 from parity_nb.statistics import joint_null, paired, positive_fraction
 from parity_nb.symmetry import GROUPS, Symmetrised, mirror
-from parity_nb.tables import summarise
+from parity_nb.tables import beside_published, percent, summarise
 from parity_nb.training import evaluate, load_weights
 
 # %% tags=["parameters"]
@@ -106,10 +106,6 @@ print(f"photographs to choose from: {sizes}; random seeds: {runs.seed.nunique()}
 
 
 # %%
-def percent(value, error):
-    return "" if pd.isna(value) or pd.isna(error) else f"{100 * value:.2f} ± {100 * error:.2f}"
-
-
 def table(recipe):
     """One row a data set and variant."""
     ours = study[study.recipe == recipe]
@@ -117,21 +113,8 @@ def table(recipe):
 
 
 # %%
-def printed(rows):
-    columns = {
-        "published": [percent(r.theirs, r.theirs_error) for r in rows.itertuples()],
-        "ours": [percent(r.value, r.error) for r in rows.itertuples()],
-        "spread": [f"{100 * s:.2f}" if s == s else "" for s in rows.spread],
-        "seeds": rows.runs,
-        "test images": rows.n.astype(int),
-        "difference": [percent(r.difference, r.difference_error) for r in rows.itertuples()],
-    }
-    return pd.DataFrame({"recipe": rows.recipe, **{b: rows[b] for b in by}, **columns})
-
-
-# %%
 tables = pd.concat([table(r).assign(recipe=r) for r in sorted(study.recipe.unique())])
-printed(tables).set_index(["recipe", *by])
+beside_published(tables, ["recipe", *by])
 
 # %% mystnb={"figure": {"caption": "Positive fractions of the living sets on held-out photographs: ours, simulated (mean over seeds; the bar is the larger of the binomial error and the spread over seeds), and the source's. The dashed line is a symmetric population.", "name": "fig-living-results-forest"}, "image": {"alt": "Points with error bars, one row a data set and variant, on an axis of positive fractions with a dashed line at 50 per cent."}}
 rows = tables[by].agg(" ".join, axis=1).drop_duplicates().sort_values().tolist()[::-1]
@@ -300,7 +283,14 @@ for name in mixture.columns if len(mixture) > 1 else []:
 # %%
 hands = study[(study.variant == "S") & study.name.str.endswith(("right-handed", "left-handed"))]
 hands = hands[(hands.recipe == "fast") & hands.dataset.isin(["L2", "L5"])]
-hands.groupby(["dataset", "name"]).agg(value=("value", "mean"), n=("n", "sum"), runs=("n", "size"))
+answers = []
+for (dataset, name), part in hands.groupby(["dataset", "name"]):
+    n = part.n.astype(float)
+    p = (part.value.astype(float) * n).sum() / n.sum()
+    error = (p * (1 - p) / n.sum()) ** 0.5
+    answers.append([dataset, name, percent(p, error, n.sum()), int(n.sum()), len(part)])
+columns = ["dataset", "name", "all seeds / %", "test images", "seeds"]
+pd.DataFrame(answers, columns=columns).set_index(["dataset", "name"])
 
 # %% [markdown]
 # ## The networks interchanged

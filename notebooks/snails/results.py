@@ -40,7 +40,7 @@ from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.snails.sets import model_set
 from parity_nb.statistics import joint_null
 from parity_nb.symmetry import GROUPS, Symmetrised
-from parity_nb.tables import all_positive_bound, summarise
+from parity_nb.tables import beside_published, percent, summarise
 from parity_nb.training import evaluate, load_weights
 
 # %% tags=["parameters"]
@@ -68,7 +68,9 @@ this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, stud
 # with the binomial error of one run, the standard deviation over seeds, the number of seeds and
 # the test images of each; and the difference with all errors in quadrature.  Mesh, lights and
 # cameras of the source could not be had, so a difference is **not a test of reproduction**: it
-# says how alike two experiments on two model snails came out.
+# says how alike two experiments on two model snails came out.  Where every value is
+# positive the binomial error is zero, which is no error at all; then the lower end of the one-sided
+# 84 % interval is given instead.
 
 
 # %%
@@ -83,37 +85,11 @@ fast, published_recipe = table("fast"), table("published")
 
 
 # %% [markdown]
-# Where every value is positive the binomial error is zero, which is no error at all; then the
-# lower end of the one-sided 84 % interval is given instead.
-
-
-# %%
-def percent(value, error, n=0):
-    if pd.isna(value) or pd.isna(error):
-        return ""
-    if error == 0 and n:
-        return f"{100 * value:.2f} (> {100 * all_positive_bound(n):.2f})"
-    return f"{100 * value:.2f} ± {100 * error:.2f}"
-
-
-def printed(rows):
-    columns = {
-        "published": [percent(r.theirs, r.theirs_error) for r in rows.itertuples()],
-        "ours": [percent(r.value, r.error, r.n) for r in rows.itertuples()],
-        "spread": [f"{100 * s:.2f}" if s == s else "" for s in rows.spread],
-        "seeds": rows.runs,
-        "test images": rows.n.astype(int),
-        "difference": [percent(r.difference, r.difference_error) for r in rows.itertuples()],
-    }
-    return pd.DataFrame({**{b: rows[b] for b in by}, **columns}).set_index(by)
-
-
-# %% [markdown]
 # First with the published network and recipe, to the letter: the four-element group, loss A,
 # 15 epochs of stochastic gradient descent.
 
 # %%
-printed(published_recipe)
+beside_published(published_recipe, by)
 
 # %% [markdown]
 # Then with ours: the eight symmetries of the square, a small network with batch normalisation,
@@ -121,7 +97,7 @@ printed(published_recipe)
 # not in the source.
 
 # %%
-printed(fast)
+beside_published(fast, by)
 
 # %% [markdown]
 # The same as a picture ({numref}`fig-results-forest`).
@@ -161,6 +137,7 @@ def family(recipe, variant, datasets):
 everything = sorted(study.dataset.unique())
 families = {
     "controls (SLR), fast": family("fast", "SLR", everything),
+    "controls (SLR), patient": family("patient", "SLR", everything),
     "controls (SLR), published": family("published", "SLR", everything),
     "M1, fast": family("fast", "S", ["M1"]),
     "M1, published": family("published", "S", ["M1"]),

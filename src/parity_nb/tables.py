@@ -30,6 +30,19 @@ def all_positive_bound(n: float) -> float:
     return 0.16 ** (1 / n)
 
 
+def percent(value: float, error: float, n: float = 0, digits: int = 2) -> str:
+    """A fraction and its error in per cent, such as `49.44 ± 0.71`; empty if one is not known.
+
+    The binomial error of n values that are all positive is zero, which is no error at all: then
+    `all_positive_bound` stands in its place, if n is given.
+    """
+    if pd.isna(value) or pd.isna(error):
+        return ""
+    if error == 0 and n:
+        return f"{100 * value:.{digits}f} (> {100 * all_positive_bound(n):.{digits}f})"
+    return f"{100 * value:.{digits}f} ± {100 * error:.{digits}f}"
+
+
 def summarise(
     records: pd.DataFrame, name: str, by: Sequence[str], theirs: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -65,6 +78,20 @@ def summarise(
         rows.append([*values, ours.mean(), error, ours.std(ddof=1), len(ours), group["n"].min()])
     table = pd.DataFrame(rows, columns=columns)
     return table if theirs is None else _compare(table, by, theirs)
+
+
+def beside_published(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """A summary of fractions, made with `theirs`, as text in per cent, indexed by `by`."""
+    columns = {
+        "published": map(percent, rows.theirs, rows.theirs_error),
+        "ours": map(percent, rows.value, rows.error, rows.n),
+        "spread": [f"{100 * s:.2f}" if s == s else "" for s in rows.spread],
+        "seeds": rows.runs,
+        "test images": rows.n.astype(int),
+        "difference": map(percent, rows.difference, rows.difference_error),
+    }
+    text = {name: list(column) for name, column in columns.items()}
+    return pd.DataFrame({**rows[list(by)].to_dict("list"), **text}).set_index(list(by))
 
 
 def _compare(table: pd.DataFrame, by: list[str], theirs: pd.DataFrame) -> pd.DataFrame:

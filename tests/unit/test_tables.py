@@ -4,7 +4,17 @@ import pytest
 
 from parity_nb import tables
 from parity_nb.records import Records
-from parity_nb.tables import NOT_RUN, number_text, parse_pairs, refill, results_table, summarise
+from parity_nb.tables import (
+    NOT_RUN,
+    all_positive_bound,
+    beside_published,
+    number_text,
+    parse_pairs,
+    percent,
+    refill,
+    results_table,
+    summarise,
+)
 
 THEIRS = pd.DataFrame(
     {"name": ["M3 S"], "value": [99.0], "error": [1.0], "n": [100], "unit": ["%"], "place": ["T6"]}
@@ -127,3 +137,33 @@ def test_readme_blocks_are_refilled_and_stay(runs):
 def test_readme_options(runs, options, message):
     with pytest.raises(ValueError, match=message):
         refill(f"<!-- records snails/training\n{options}-->\n\n<!-- /records -->")
+
+
+def test_per_cent():
+    assert percent(0.4944, 0.0071) == "49.44 ± 0.71"
+    assert percent(0.4944, 0.0071, digits=1) == "49.4 ± 0.7"
+    assert percent(np.nan, 0.1) == percent(0.1, np.nan) == ""
+    assert percent(1.0, 0.0, 4894) == f"100.00 (> {100 * all_positive_bound(4894):.2f})"
+    assert percent(1.0, 0.0) == "100.00 ± 0.00"
+
+
+def test_beside_published():
+    """What is not published is left empty, and rows keep their order."""
+    rows = pd.DataFrame(
+        {
+            "set": ["b", "a"],
+            "value": [0.5, 1.0],
+            "error": [0.05, 0.0],
+            "spread": [np.nan, 0.01],
+            "runs": [1, 5],
+            "n": [100.0, 100.0],
+            "theirs": [0.6, np.nan],
+            "theirs_error": [0.05, np.nan],
+            "difference": [-0.1, np.nan],
+            "difference_error": [0.07, np.nan],
+        }
+    )
+    table = beside_published(rows, ["set"])
+    assert list(table.index) == ["b", "a"]
+    assert list(table.loc["b"]) == ["60.00 ± 5.00", "50.00 ± 5.00", "", 1, 100, "-10.00 ± 7.00"]
+    assert list(table.loc["a"]) == ["", percent(1.0, 0.0, 100), "1.00", 5, 100, ""]
