@@ -191,7 +191,7 @@ plt.show()
 # network, on pictures in which either the edges or the middle were made symmetric
 # ({numref}`fig-photographs-results-columns`).
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the fixed networks when only the middle (circles) or only the edges (squares) can still tell left from right, mean over seeds.", "name": "fig-photographs-results-columns"}, "image": {"alt": "Panels with two curves each against the number of columns at each edge."}}
+# %% mystnb={"figure": {"caption": "Positive fraction of the fixed networks when only the middle (circles) or only the edges (squares) can still tell left from right: mean over seeds; the bar is the larger of the binomial error and the spread over seeds.", "name": "fig-photographs-results-columns"}, "image": {"alt": "Panels with two curves each against the number of columns at each edge."}}
 fig, axes = plt.subplots(
     1, len(panels), figsize=(2.4 * len(panels) + 1, 2.8), sharey=True, squeeze=False
 )
@@ -199,10 +199,14 @@ for ax, dataset in zip(axes[0], panels, strict=True):
     rows = untouched[(untouched.dataset == dataset) & (untouched.share == 1)]
     for what, marker in (("without outer ", "o"), ("only outer ", "s")):
         chosen = rows[rows.name.str.startswith(what)]
-        depth = chosen.name.str.removeprefix(what).astype(int)
-        means = 100 * chosen.value.astype(float).groupby(depth).mean()
+        seeds = chosen[["value", "error"]].astype(float)
+        seeds = seeds.groupby(chosen.name.str.removeprefix(what).astype(int))
+        means, spread = seeds.mean(), seeds.value.std()
+        bar = 100 * np.fmax(means.error, spread)
         label = "middle only" if marker == "o" else "edges only"
-        ax.plot(means.index, means, marker=marker, label=label)
+        ax.errorbar(
+            means.index, 100 * means.value, bar, fmt=f"{marker}-", ms=4, capsize=2, label=label
+        )
     ax.axhline(50, color="black", linestyle="--", linewidth=1)
     ax.set(xlabel=f"columns at each edge\n{dataset}")
 axes[0, 0].set(ylabel="f > 0 / %")

@@ -128,6 +128,7 @@ y = [rows.index(" ".join(k)) - 0.2 for k in theirs[by].to_numpy()]
 ax.errorbar(100 * theirs.theirs, y, xerr=100 * theirs.theirs_error, fmt="D", ms=4, label="source")
 ax.axvline(50, color="black", linestyle="--", linewidth=1)
 ax.set(yticks=range(len(rows)), yticklabels=rows, xlabel="positive fraction / %")
+ax.set_ylim(-0.6, len(rows) - 0.4)
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
