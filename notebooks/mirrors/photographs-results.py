@@ -210,7 +210,7 @@ for ax, dataset in zip(axes[0], panels, strict=True):
     ax.axhline(50, color="black", linestyle="--", linewidth=1)
     ax.set(xlabel=f"columns at each edge\n{dataset}")
 axes[0, 0].set(ylabel="f > 0 / %")
-axes[0, 0].legend()
+axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %% [markdown]
