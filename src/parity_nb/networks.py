@@ -103,14 +103,18 @@ class CylinderNet(nn.Module):
             channels, beam = wider, (beam + 1) // 2
         self.head = nn.Linear(channels * beam, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N,)."""
+    def features(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, features, azimuth, beam'): rolled where x is rolled."""
         if self.azimuth == -1:
             x = x.mT
         for layer in self.layers:
             ends = layer[0].kernel_size[0] // 2
             x = layer(functional.pad(x, (0, 0, ends, ends), mode="circular"))
-        return self.head(x.amax(-2).flatten(1)).squeeze(1)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N,)."""
+        return self.head(self.features(x).amax(-2).flatten(1)).squeeze(1)
 
 
 NETWORKS = {

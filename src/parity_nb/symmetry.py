@@ -278,8 +278,9 @@ class Symmetrised(nn.Module):
     image instead of once for every copy.
 
     Args:
-        g: a module that takes (M, C, H, W), or whatever the group acts on, to (M,) or (M, 1);
-            g and g after `g.before`, if there is one, must be the same function.
+        g: a module that takes (M, C, H, W), or whatever the group acts on, to (M,) or (M, 1), or
+            to K values an item, (M, K); g and g after `g.before`, if there is one, must be the
+            same function.
         group: the group and its character.
     """
 
@@ -290,16 +291,19 @@ class Symmetrised(nn.Module):
         self.register_buffer("signs", torch.tensor(group.signs, dtype=torch.float32), False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, ...) -> (N,)."""
+        """(N, ...) -> (N,), or (N, K) where g has K > 1 values an item."""
         before = getattr(self.g, "before", None)
         copies = self.group.orbit(before(x) if before else x)
         if copies.ndim == 4:
             copies = copies.contiguous(memory_format=torch.channels_last)
-        values = self.g(copies).reshape(len(self.group), len(x))
+        values = self.g(copies)
+        several = values.shape[1:] if values.ndim == 2 and values.shape[1] > 1 else ()
+        values = values.reshape(len(self.group), -1)
         # the copies nearly cancel: summed in float32 they would leave a residual of
         # 1e-7 |g| / std f, more than 1e-6 before training.  MPS has no float64.
         wide = values.dtype if values.device.type == "mps" else torch.float64
-        return (self.signs.to(wide) @ values.to(wide) / len(self.group)).to(values.dtype)
+        mean = self.signs.to(wide) @ values.to(wide) / len(self.group)
+        return mean.to(values.dtype).reshape(len(x), *several)
 
 
 # --- the measure
@@ -358,3 +362,18 @@ def mirror_where(x: Tensor, chosen: Sequence[bool] | Tensor) -> Tensor:
     """Mirror the chosen items of a batch (N, ..., H, W) and leave the others."""
     chosen = torch.as_tensor(chosen, dtype=torch.bool)
     return torch.where(chosen.reshape(-1, *[1] * (x.ndim - 1)), mirror(x), x)
+
+
+def roll_each(x: Tensor, shifts: Tensor, axis: int = -2) -> Tensor:
+    """Roll every item of a batch (N, ..., H, W) by a number of pixels of its own.
+
+    Args:
+        x: the items.
+        shifts: whole numbers, shape (N,), on the device of x.
+        axis: -2 for rows (vertical), -1 for columns.
+    """
+    size = x.shape[axis]
+    source = (torch.arange(size, device=x.device) - shifts[:, None]) % size
+    shape = [len(x)] + [1] * (x.ndim - 1)
+    shape[axis] = size
+    return x.gather(axis, source.reshape(shape).expand(x.shape))

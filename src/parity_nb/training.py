@@ -38,7 +38,8 @@ class Recipe:
         schedule: "constant" or "one cycle".
         batch: images a step, over all processes.
         epochs: passes over the training images.
-        objective: a name in `parity_nb.objectives.OBJECTIVES`.
+        objective: a name in `parity_nb.objectives.OBJECTIVES`, or "cross entropy" where classes
+            are told apart by labels and `fit` is given a step.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Recipe:
         for parameter, known in (
             ("optimiser", ("sgd", "adamw")),
             ("schedule", ("constant", "one cycle")),
-            ("objective", tuple(OBJECTIVES)),
+            ("objective", (*OBJECTIVES, "cross entropy")),
         ):
             if getattr(self, parameter) not in known:
                 raise ValueError(f"{parameter} = {getattr(self, parameter)!r} is none of {known}")

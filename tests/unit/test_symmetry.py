@@ -380,3 +380,19 @@ def test_mirror_where_mirrors_the_chosen(chosen):
     for image, result, mirrored in zip(x, out, chosen, strict=True):
         assert torch.equal(result, sym.mirror(image) if mirrored else image)
     assert torch.equal(sym.mirror_where(out, chosen), x)
+
+
+@pytest.mark.parametrize("axis", [-2, -1])
+def test_roll_each_rolls_every_item_by_its_own_number(axis):
+    x, shifts = pictures(5, size=7), torch.tensor([0, 1, -1, 6, 20])
+    rolled = sym.roll_each(x, shifts, axis)
+    for item, shift, expected in zip(x, shifts.tolist(), rolled, strict=True):
+        assert torch.equal(sym.roll(item, shift, axis), expected)
+
+
+def test_projection_of_several_values_an_item():
+    torch.manual_seed(6)
+    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(7 * 7, 4)).double()
+    group, x = sym.parity(), pictures(size=7, dtype=torch.float64)
+    by_hand = (linear(x) - linear(sym.mirror(x))) / 2
+    torch.testing.assert_close(sym.Symmetrised(linear, group)(x), by_hand)

@@ -1,0 +1,1 @@
+"""Calorimeters: events of a proton collider, a simulated detector, and the real file format."""
