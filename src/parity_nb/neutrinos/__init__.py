@@ -1,0 +1,1 @@
+"""Neutrino interactions in a segmented detector: pixel maps, their files and their generators."""

@@ -1,0 +1,261 @@
+"""Simulated pixel maps: interactions, passage through the detector, cells, window.
+
+    from parity_nb.neutrinos.simulate import simulated
+    set_a = simulated(8000, "genie-like", seed=0)
+
+Everything here is simulated by the simple models of `generators`, `passage` and `detector`; it is
+neither GENIE nor GiBUU, nor data of NOvA.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock
+from tqdm import tqdm
+
+from parity_nb.neutrinos import detector, generators, maps, passage
+from parity_nb.neutrinos.detector import (
+    ALL_PLANES,
+    CELLS,
+    LEVELS_PER_MEV,
+    PLANES,
+    WIDTH_CELLS,
+    cell_of,
+    digitise,
+    plane_of,
+    windows,
+)
+from parity_nb.neutrinos.generators import (
+    CHARGED_PION,
+    ELECTRON,
+    GENERATORS,
+    KINDS,
+    MUON,
+    PHOTON,
+    PROTON,
+    energies_of,
+    generator_named,
+    interact,
+    labels_of,
+)
+from parity_nb.neutrinos.maps import PixelMaps
+from parity_nb.neutrinos.passage import Deposits, merge, showers, tracks
+from parity_nb.paths import data_dir
+
+CHUNK = 250
+"""Events that are simulated at once; each chunk has random numbers of its own."""
+NOISE = 1.5
+"""Mean number of hits in an event that no particle made; our choice."""
+SLICE = 20
+"""Fewer cells than this are no event: they would be lost in the noise, and are drawn again."""
+FIDUCIAL = ((-100.0, 160.0), (-160.0, 100.0), (150.0, 900.0))
+"""Where vertices lie, cm in x, y and z: what the source's cut on nu_e vertices keeps."""
+EVERYWHERE = ((-190.0, 190.0), (-190.0, 190.0), (0.0, 1275.0))
+"""The whole detector before its muon catcher."""
+TRACKS = ((MUON, passage.MUON), (CHARGED_PION, passage.PION), (PROTON, passage.PROTON))
+
+
+def simulated(
+    n: int,
+    generator: str,
+    seed: int = 0,
+    composition: str = "balanced",
+    gap: float = 1.0,
+) -> PixelMaps:
+    """`events`, made once and cached; without prongs.  Arguments as there."""
+    model = generator_named(generator, gap)
+    folder = data_dir() / "neutrinos"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(repr((model, CHUNK, NOISE, SLICE, FIDUCIAL)).encode())
+    for made_by in (
+        detector,
+        generators,
+        maps,
+        passage,
+        _chunk,
+        _attempt,
+        _deposits,
+        _cells,
+        _noise,
+    ):
+        digest.update(inspect.getsource(made_by).encode())
+    name = f"{_full_name(generator)}-{composition}-{n}-seed{seed}-{digest.hexdigest()[:12]}"
+    with FileLock(folder / f"{name}.lock"):
+        if not (folder / name / "set.json").exists():
+            events(n, generator, seed, composition, gap).save(folder / name)
+    return PixelMaps.load(folder / name)
+
+
+def events(
+    n: int,
+    generator: str,
+    seed: int = 0,
+    composition: str = "balanced",
+    gap: float = 1.0,
+    vertices: tuple = FIDUCIAL,
+) -> PixelMaps:
+    """Simulated events.
+
+    Args:
+        n: number of events.
+        generator: "genie-like" (A) or "gibuu-like" (B); the second has weights.
+        seed: of all that is drawn; other seeds, and generators, have other random numbers.
+        composition: "balanced", a third of each label, or "beam", about 1 nu_e to 20.7 nu_mu.
+        gap: how far the second generator is from the first, 0 to 1 (and somewhat beyond).
+        vertices: ranges of x, y and z, cm, in which interactions happen.
+
+    Returns:
+        Maps, truth and prongs.  `visible` is the energy in the pixel maps, `hits` the number of
+        their cells that are not 0.
+
+    Raises:
+        ValueError: for no event, or an unknown generator or composition.
+    """
+    if n < 1:
+        raise ValueError(f"n = {n}: a set needs at least one event")
+    model = generator_named(generator, gap)
+    name = _full_name(generator)
+    number = list(GENERATORS).index(name)
+    labels = labels_of(n, composition, np.random.default_rng([seed, number, 0]))
+    starts = range(0, n, CHUNK)
+    bar = tqdm(starts, desc=f"simulating {name} events", unit="chunk", disable=n < 2000)
+    made = [
+        _chunk(labels[i : i + CHUNK], model, vertices, np.random.default_rng([seed, number, 1, i]))
+        for i in bar
+    ]
+    pictures = torch.from_numpy(np.concatenate([picture for picture, _, _ in made]))
+    meta = pd.concat([truth for _, truth, _ in made], ignore_index=True)
+    prongs = pd.concat(
+        [
+            part.assign(event=part["event"] + i)
+            for i, (_, _, part) in zip(starts, made, strict=True)
+        ],
+        ignore_index=True,
+    )
+    meta["generator"] = name
+    meta["run"] = 10_000 + 1000 * number + seed % 1000
+    meta["subrun"], meta["cycle"] = np.arange(n) // 1000, 0
+    meta["evt"], meta["subevt"] = np.arange(n) % 1000 // 2 + 1, np.arange(n) % 2
+    return PixelMaps(pictures, meta, f"{name} (simulated)", prongs)
+
+
+def _full_name(generator: str) -> str:
+    return dict(zip("AB", GENERATORS, strict=True)).get(generator, generator)
+
+
+def _chunk(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+    """Pictures, truth and prongs of events that each hit `SLICE` cells, with these labels."""
+    pictures, truth, prongs = _attempt(label, model, vertices, rng)
+    while len(again := np.flatnonzero(truth["hits"].to_numpy() < SLICE)):
+        tries = np.repeat(again, int(np.clip(CHUNK // len(again), 1, 6)))
+        picture, better, parts = _attempt(label[tries], model, vertices, rng)
+        good = np.flatnonzero(better["hits"].to_numpy() >= SLICE)
+        place, first = np.unique(tries[good], return_index=True)
+        pictures[place] = picture[good[first]]
+        truth.iloc[place] = better.iloc[good[first]]
+        parts = parts[parts["event"].isin(good[first])]
+        parts = parts.assign(event=tries[parts["event"]])
+        prongs = pd.concat([prongs[~prongs["event"].isin(place)], parts])
+    return pictures, truth, prongs.sort_values("event", kind="stable", ignore_index=True)
+
+
+def _attempt(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
+    n = len(label)
+    energy, weight = energies_of(n, model.weighted, rng)
+    about, particles = interact(label, energy, model, rng)
+    vertex = np.stack([rng.uniform(*reach, n) for reach in vertices], 1)
+    deposits, prongs = _deposits(particles, vertex, rng)
+    event = particles["event"].to_numpy()[deposits.particle]
+    event, plane, cell, level = _cells(event, deposits, vertex, rng)
+    pictures = windows(event, plane, cell, level, n)
+    truth = about.assign(
+        label=label,
+        energy=energy,
+        weight=weight,
+        visible=pictures.sum((1, 2, 3), dtype=np.int64) / LEVELS_PER_MEV / 1000,
+        hits=np.count_nonzero(pictures, axis=(1, 2, 3)),
+        x=vertex[:, 0],
+        y=vertex[:, 1],
+        z=vertex[:, 2],
+        **_reach(event, plane, n),
+    )
+    return pictures, truth, prongs
+
+
+def _deposits(particles, vertex, rng) -> tuple[Deposits, pd.DataFrame]:
+    """What all particles of a chunk leave, and where each begins and ends."""
+    kind = particles["kind"].to_numpy()
+    energy = 1000 * particles["energy"].to_numpy()
+    direction = particles[["ux", "uy", "uz"]].to_numpy()
+    start = vertex[particles["event"].to_numpy()]
+    stop, parts = start.copy(), []
+    start = start.copy()
+    for number, mass in TRACKS:
+        chosen = np.flatnonzero(kind == number)
+        left, stop[chosen] = tracks(energy[chosen], start[chosen], direction[chosen], mass, rng)
+        parts.append(Deposits(chosen[left.particle], left.position, left.energy))
+    chosen = np.flatnonzero((kind == ELECTRON) | (kind == PHOTON))
+    left, start[chosen], stop[chosen] = showers(
+        energy[chosen], start[chosen], direction[chosen], kind[chosen] == PHOTON, rng
+    )
+    parts.append(Deposits(chosen[left.particle], left.position, left.energy))
+    ends = {
+        f"{end}.{axis}": at[:, i]
+        for end, at in (("start", start), ("stop", stop))
+        for i, axis in enumerate("xyz")
+    }
+    prongs = particles[["event"]].assign(
+        kind=np.array(KINDS)[kind], energy=particles["energy"], **ends
+    )
+    return merge(*parts), prongs
+
+
+def _cells(event, deposits, vertex, rng) -> tuple[np.ndarray, ...]:
+    """Hits of a chunk: event, plane, cell and level of every cell that is not silent."""
+    n = len(vertex)
+    plane = plane_of(deposits.position[:, 2])
+    across = np.where(plane % 2 == 0, deposits.position[:, 0], deposits.position[:, 1])
+    cell = cell_of(across)
+    other = np.where(plane % 2 == 0, deposits.position[:, 1], deposits.position[:, 0])
+    seen = (plane >= 0) & (cell >= 0) & (cell_of(other) >= 0)
+    place = (event[seen] * ALL_PLANES + plane[seen]) * WIDTH_CELLS + cell[seen]
+    at, noise = _noise(vertex, rng)
+    place, energy = np.append(place, at), np.append(deposits.energy[seen], noise)
+    total = np.bincount(place, energy, n * ALL_PLANES * WIDTH_CELLS)
+    hit = np.flatnonzero(total)
+    level = digitise(total[hit], rng)
+    hit, level = hit[level > 0], level[level > 0]
+    event, rest = np.divmod(hit, ALL_PLANES * WIDTH_CELLS)
+    return event, rest // WIDTH_CELLS, rest % WIDTH_CELLS, level
+
+
+def _noise(vertex, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Hits that no particle made: within 40 cells and planes of the vertex, some MeV each."""
+    event = np.repeat(np.arange(len(vertex)), rng.poisson(NOISE, len(vertex)))
+    plane = plane_of(vertex[event, 2]) + rng.integers(-PLANES // 10, PLANES // 2, len(event))
+    cell = cell_of(vertex[event, 0]) + rng.integers(-CELLS // 2, CELLS // 2, len(event))
+    kept = (plane >= 0) & (plane < ALL_PLANES) & (cell >= 0) & (cell < WIDTH_CELLS)
+    at = (event * ALL_PLANES + plane) * WIDTH_CELLS + cell
+    return at[kept], 2 + rng.exponential(3, kept.sum())
+
+
+def _reach(event, plane, n) -> dict[str, np.ndarray]:
+    """First and last plane with a hit, and the longest run of planes that have one."""
+    has = np.zeros((n, ALL_PLANES + 1), bool)
+    has[event, plane] = True
+    length = np.zeros(n, int)
+    longest = length.copy()
+    for column in has.T:
+        length = np.where(column, length + 1, 0)
+        longest = np.maximum(longest, length)
+    some = has.any(1)
+    return {
+        "firstplane": np.where(some, has.argmax(1), -1),
+        "lastplane": np.where(some, ALL_PLANES - has[:, ::-1].argmax(1), -1),
+        "ncontplanes": longest,
+    }
