@@ -15,7 +15,9 @@ from torch.nn import functional
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.ops.misc import Conv2dNormActivation
 
-CLASSES = ("numu", "nue", "nc")
+from parity_nb.neutrinos.generators import LABELS
+
+CLASSES = LABELS
 """Order of the outputs: charged-current muon and electron neutrinos, neutral current."""
 
 FULL_SCALE = 64.0
