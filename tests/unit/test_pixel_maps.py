@@ -128,7 +128,7 @@ def test_energy_is_shared_but_not_made(rng):
     label = np.repeat(LABELS, 1000)
     energy, _ = energies_of(len(label), False, rng)
     for model in GENERATORS.values():
-        quiet = Generator(**{**vars(model), "debris": 0.0})
+        quiet = Generator(**{**vars(model), "debris": 0.0, "debris_nc": 0.0})
         about, particles = interact(label, energy, quiet, rng)
         out = np.bincount(particles["event"], particles["energy"], len(label))
         assert (out <= energy + 1e-6).all()

@@ -43,7 +43,8 @@ class Generator:
             charged-current event it is 0.7 of that.
         absorption: probability that a nucleus swallows a pion, whose energy goes to nucleons.
         rescattering: probability that a proton loses half of its energy, to a neutron mostly.
-        debris: mean number of slow protons that a struck nucleus sheds.
+        debris: mean number of slow protons that a nucleus sheds in a charged-current event.
+        debris_nc: the same in a neutral-current event.
         debris_energy: their mean kinetic energy, GeV.
         weighted: energies are drawn evenly, and the beam's spectrum is in the weights.
     """
@@ -58,6 +59,7 @@ class Generator:
     absorption: float
     rescattering: float
     debris: float
+    debris_nc: float
     debris_energy: float
     weighted: bool = False
 
@@ -77,21 +79,23 @@ GENERATORS = {
         neutral=0.28,
         absorption=0.15,
         rescattering=0.25,
-        debris=0.5,
-        debris_energy=0.03,
+        debris=2.5,
+        debris_nc=0.3,
+        debris_energy=0.08,
     ),
     "gibuu-like": Generator(
         qe=0.22,
-        res=0.32,
-        dis=0.30,
-        mec=0.16,
-        inelasticity=1.3,
-        pions=1.3,
-        neutral=0.45,
+        res=0.36,
+        dis=0.28,
+        mec=0.14,
+        inelasticity=0.8,
+        pions=1.0,
+        neutral=0.55,
         absorption=0.30,
         rescattering=0.5,
-        debris=3.0,
-        debris_energy=0.06,
+        debris=4.0,
+        debris_nc=4.0,
+        debris_energy=0.08,
         weighted=True,
     ),
 }
@@ -263,7 +267,8 @@ def _hadrons(charged, mode, transfer, axis, model, rng) -> list[pd.DataFrame]:
         parts.append(_particles(event, kind, kinetic, u))
     event, slot = np.nonzero(is_neutral)
     parts.append(_photons(event, pion[event, slot], axis[event], rng))
-    event = np.repeat(np.arange(n), rng.poisson(model.debris * (0.5 + wanted.clip(0, 1)), n))
+    debris = np.where(charged, model.debris, model.debris_nc) * (0.5 + wanted.clip(0, 1))
+    event = np.repeat(np.arange(n), rng.poisson(debris))
     kinetic = rng.exponential(model.debris_energy, len(event))
     parts.append(_particles(event, PROTON, kinetic, _isotropic(len(event), rng)))
     return parts

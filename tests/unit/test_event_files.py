@@ -1,0 +1,289 @@
+"""Files of the experiment's format: read back, joined and cut as the source does, or refused."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from parity_nb.neutrinos import published
+from parity_nb.neutrinos.cuts import (
+    NUE,
+    NUE_FRONT,
+    NUMU,
+    NUMU_CONTAIN,
+    NUMU_QUALITY,
+    where,
+)
+from parity_nb.neutrinos.files import (
+    MAPS,
+    TRUTH,
+    EventFile,
+    LazyMaps,
+    read,
+    read_index,
+    write,
+)
+from parity_nb.neutrinos.maps import KEYS
+from parity_nb.neutrinos.reconstruction import WITHOUT_MAP, branches, write_simulated
+from parity_nb.neutrinos.simulate import EVERYWHERE, events
+
+N = 160
+
+
+@pytest.fixture(scope="module")
+def made():
+    return events(N, "B", seed=2, vertices=EVERYWHERE)
+
+
+@pytest.fixture(scope="module")
+def path(made, tmp_path_factory):
+    return write_simulated(tmp_path_factory.mktemp("files") / "fardet_gibuu_1.h5", made)
+
+
+@pytest.fixture
+def copy(path, tmp_path):
+    """A copy that a test may damage."""
+    target = tmp_path / "damaged.h5"
+    target.write_bytes(path.read_bytes())
+    return target
+
+
+def change(path, branch, column, row, value):
+    with h5py.File(path, "r+") as file:
+        file[branch][column][row] = value
+
+
+# --- round trip
+
+
+def test_a_file_has_the_branches_and_shapes_of_the_experiment(path):
+    with h5py.File(path) as file:
+        assert file[MAPS]["cvnmap"].shape == (N, 16_000)
+        assert file[MAPS]["cvnmap"].dtype == np.uint8
+        assert file[TRUTH]["pdg"].shape == (N + int(WITHOUT_MAP * N), 1)
+        for branch in file.values():
+            assert set(KEYS) <= set(branch)
+
+
+def test_maps_and_truth_come_back(path, made):
+    back = read([path])
+    assert torch.equal(back.maps, made.maps)
+    for column in ("label", "mode", "pdg", "energy", "weight", "hits", *KEYS):
+        assert back.meta[column].tolist() == made.meta[column].tolist(), column
+
+
+def test_a_stored_map_is_view_after_view_and_plane_after_plane(path, made):
+    with h5py.File(path) as file:
+        flat = file[MAPS]["cvnmap"][3]
+    assert flat[80] == made.maps[3, 0, 1, 0]
+    assert (flat[8000:8080] == made.maps[3, 1, 0].numpy()).all()
+
+
+def test_lazy_maps_are_the_maps(path, made, tmp_path):
+    second = events(30, "A", seed=9)
+    paths = [path, write_simulated(tmp_path / "genie.h5", second)]
+    index = read_index(paths)
+    lazy = LazyMaps(paths, index)
+    both = torch.cat([made.maps, second.maps])
+    assert len(lazy) == N + 30
+    assert torch.equal(lazy[:], both)
+    places = torch.tensor([N + 2, 0, 5, 5, N])
+    assert torch.equal(lazy[places], both[places])
+    assert torch.equal(torch.cat(list(lazy.split(50))), both)
+    few = index[index["label"] == "nue"]
+    assert torch.equal(LazyMaps(paths, few)[:], both[few.index.tolist()])
+
+
+def test_the_index_reads_no_map(path, monkeypatch):
+    monkeypatch.setattr(EventFile, "maps", lambda *_: pytest.fail("a map was read"))
+    assert len(read_index([path], {"numu": NUMU})) == N
+
+
+def test_rows_may_come_in_any_order(path, made, tmp_path):
+    """Every branch is joined by its keys, never by position."""
+    content = branches(made)
+    rng = np.random.default_rng(1)
+    shuffled = {}
+    for name, columns in content.items():
+        order = np.arange(N) if name == MAPS else rng.permutation(len(columns["run"]))
+        shuffled[name] = {c: np.asarray(v)[order] for c, v in columns.items()}
+    again = write(tmp_path / "shuffled.h5", made.maps, shuffled)
+    cuts = {"numu": NUMU, "nue": NUE}
+    pd.testing.assert_frame_equal(read_index([again], cuts), read_index([path], cuts))
+
+
+def test_writing_is_all_or_nothing(tmp_path, made, monkeypatch):
+    monkeypatch.setattr(h5py.Group, "create_dataset", lambda *a, **k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_simulated(tmp_path / "half.h5", made)
+    assert not (tmp_path / "half.h5").exists()
+
+
+# --- against the source
+
+
+def test_join_and_cuts_agree_with_the_source(path):
+    with h5py.File(path) as file:
+        joined = published.join(file)
+        lost = {"numu": published.mu_cuts(file), "nue": published.e_cuts(file)}
+    index = read_index([path], {"numu": NUMU, "nue": NUE})
+    assert sorted(row for row, _, _ in joined.values()) == index["row"].tolist()
+    for key, (row, iscc, pdg) in joined.items():
+        ours = index.iloc[row]
+        assert key == ",".join(f"[{ours[k]}]" for k in ("run", "subrun", "evt", "subevt", "cycle"))
+        assert (ours["pdg"], ours["label"] == "nc") == (pdg, iscc == 0)
+    for name, keys in lost.items():
+        kept = {row for key, (row, _, _) in joined.items() if key not in keys}
+        assert kept == set(np.flatnonzero(index[name]))
+        assert 0 < len(kept) < N
+
+
+@pytest.mark.parametrize(
+    ("branch", "column", "edge", "cut"),
+    [
+        ("rec.energy.numu", "trkccE", 0, NUMU_QUALITY),
+        ("rec.sel.remid", "pid", 0, NUMU_QUALITY),
+        ("rec.slc", "nhit", 20, NUMU_QUALITY),
+        ("rec.slc", "ncontplanes", 4, NUMU_QUALITY),
+        ("rec.trk.cosmic", "ntracks", 0, NUMU_QUALITY),
+        ("rec.slc", "firstplane", 1, NUMU_CONTAIN),
+        ("rec.slc", "lastplane", 212, NUMU_CONTAIN),
+        ("rec.slc", "lastplane", 213, NUMU_CONTAIN),
+        ("rec.sel.contain", "kalyposattrans", 55, NUMU_CONTAIN),
+        ("rec.sel.contain", "kalbakcellnd", 9, NUMU_CONTAIN),
+        ("rec.sel.contain", "kalfwdcellnd", 4, NUMU_CONTAIN),
+        ("rec.trk.kalman.tracks", "start.z", 1276, NUMU_CONTAIN),
+        ("rec.trk.kalman.tracks", "stop.z", 1276, NUMU_CONTAIN),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.x", 180, NUMU_CONTAIN),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "start.x", -180, NUMU_CONTAIN),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.y", 180, NUMU_CONTAIN),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "start.z", 20, NUMU_CONTAIN),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.z", 1525, NUMU_CONTAIN),
+        ("rec.sel.contain", "nplanestofront", 6, NUE),
+        ("rec.vtx.elastic", "vtx.x", -100, NUE),
+        ("rec.vtx.elastic", "vtx.x", 160, NUE),
+        ("rec.vtx.elastic", "vtx.y", -160, NUE),
+        ("rec.vtx.elastic", "vtx.y", 100, NUE),
+        ("rec.vtx.elastic", "vtx.z", 150, NUE),
+        ("rec.vtx.elastic", "vtx.z", 900, NUE),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.x", 170, NUE),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.y", -170, NUE),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.z", 100, NUE),
+        ("rec.vtx.elastic.fuzzyk.png.shwlid", "stop.z", 1225, NUE),
+    ],
+)
+def test_every_threshold_of_the_source(copy, branch, column, edge, cut):
+    """A kept event whose value is moved onto the threshold is lost, and nothing else changes."""
+    with EventFile(copy) as file:
+        before = cut(file)
+        rows = file.rows_of(branch)
+    row = np.flatnonzero(before[rows] & (rows >= 0))[0]
+    change(copy, branch, column, row, edge)
+    with EventFile(copy) as file:
+        after = cut(file)
+    assert np.flatnonzero(before != after).tolist() == [rows[row]]
+    assert not after[rows[row]]
+
+
+def test_cuts_combine(path):
+    with EventFile(path) as file:
+        quality, front = NUMU_QUALITY(file), NUE_FRONT(file)
+        assert ((NUMU_QUALITY & NUE_FRONT)(file) == (quality & front)).all()
+        assert ((NUMU_QUALITY | NUE_FRONT)(file) == (quality | front)).all()
+        assert ((~NUMU_QUALITY)(file) == ~quality).all()
+    assert [cut.name for cut in (NUMU_QUALITY & NUE_FRONT).parts][-1] == NUE_FRONT.name
+    assert len(NUMU.parts) == 12 and len(NUE.parts) == 3
+
+
+def test_what_is_not_a_number_fails(copy):
+    cut = where("rec.sel.contain", lambda n: n > -1e9, "kalbakcellnd")
+    change(copy, "rec.sel.contain", "kalbakcellnd", 7, np.nan)
+    with EventFile(copy) as file:
+        assert np.flatnonzero(~cut(file)).tolist() == [7]
+
+
+# --- bad files
+
+
+def test_no_file_and_no_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.h5"):
+        read_index([tmp_path / "nothing.h5"])
+    with pytest.raises(ValueError, match="no files"):
+        read_index([])
+
+
+def test_a_truncated_file(copy):
+    copy.write_bytes(copy.read_bytes()[:20_000])
+    with pytest.raises(ValueError, match=r"damaged.h5 is not a whole HDF5 file"):
+        read_index([copy])
+
+
+def test_a_missing_branch_and_column(copy):
+    with h5py.File(copy, "r+") as file:
+        del file["rec.slc"]["nhit"], file["rec.sel.remid"]
+    with pytest.raises(KeyError, match=r"damaged.h5 has no branch 'rec.sel.remid'"):
+        read_index([copy], {"numu": NUMU})
+    cut = where("rec.slc", lambda n: n > 20, "nhit")
+    with pytest.raises(KeyError, match=r"branch 'rec.slc' has no column 'nhit'"):
+        read_index([copy], {"hits": cut})
+
+
+def test_a_column_that_is_too_short(copy):
+    with h5py.File(copy, "r+") as file:
+        short = file[TRUTH]["pdg"][:-3]
+        del file[TRUTH]["pdg"]
+        file[TRUTH]["pdg"] = short
+    with pytest.raises(ValueError, match=r"column 'pdg' of branch 'rec.mc.nu' has the shape"):
+        read_index([copy])
+
+
+def test_an_event_without_truth(copy):
+    change(copy, MAPS, "evt", 11, 777_777)
+    with pytest.raises(ValueError, match=r"damaged.h5: event run .* evt 777777, .* 1 event"):
+        read_index([copy])
+    assert len(read_index([copy], unmatched="drop")) == N - 1
+
+
+@pytest.mark.parametrize("branch", [MAPS, TRUTH])
+def test_an_event_that_is_there_twice(copy, branch):
+    with h5py.File(copy, "r+") as file:
+        for key in KEYS:
+            file[branch][key][1] = file[branch][key][0]
+    with pytest.raises(ValueError, match=f"is in branch '{branch}' twice"):
+        read_index([copy])
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -1.0])
+def test_a_bad_weight(copy, weight):
+    with EventFile(copy) as file:
+        row = file.truth()[4]
+        name = file.event(4)
+    change(copy, TRUTH, "genweight", row, weight)
+    with pytest.raises(ValueError, match=f"'genweight' of branch 'rec.mc.nu' is {weight}.*{name}"):
+        read_index([copy])
+
+
+def test_a_flavour_without_label(copy):
+    with EventFile(copy) as file:
+        row = file.truth()[int(np.flatnonzero(read_index([copy])["label"] == "numu")[0])]
+    change(copy, TRUTH, "pdg", row, 16)
+    with pytest.raises(ValueError, match="pdg 16 in event run"):
+        read_index([copy])
+
+
+def test_maps_of_another_size(copy):
+    with h5py.File(copy, "r+") as file:
+        del file[MAPS]["cvnmap"]
+        file[MAPS]["cvnmap"] = np.zeros((N, 12), np.uint8)
+    with pytest.raises(ValueError, match=r"shape \(160, 12\); expected 16000 pixels"):
+        read([copy])
+
+
+def test_a_branch_without_keys_is_not_written(tmp_path, made):
+    with pytest.raises(ValueError, match=r"branch 'rec.slc': keys \['run'"):
+        write(tmp_path / "x.h5", made.maps, {"rec.slc": {"nhit": np.zeros(3)}})
+    with pytest.raises(ValueError, match="no prongs"):
+        branches(made[:3])
