@@ -37,7 +37,8 @@ def test_everything_imported_is_a_dependency(root):
     modules |= {"nbformat": "papermill", "sphinx": "jupyter-book", "docutils": "jupyter-book"}
     modules |= {"lightning": "lightning-fabric", "IPython": "jupyterlab"}
     modules |= {"traitlets": "papermill", "matplotlib_inline": "jupyterlab", "PIL": "matplotlib"}
-    known = {name(p) for p in project["dependencies"]} | {"parity-nb"}
+    extras = [p for extra in project["optional-dependencies"].values() for p in extra]
+    known = {name(p) for p in [*project["dependencies"], *extras]} | {"parity-nb"}
     for path in [*root.glob("src/**/*.py"), *root.glob("notebooks/*/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
