@@ -97,6 +97,14 @@ def test_lazy_maps_are_the_maps(path, made, tmp_path):
     assert torch.equal(LazyMaps(paths, few)[:], both[few.index.tolist()])
 
 
+def test_part_of_a_set_can_be_written(made, tmp_path):
+    some = made[40:60]
+    back = read([write_simulated(tmp_path / "part.h5", some)])
+    assert torch.equal(back.maps, made.maps[40:60])
+    kinds = [set(p.prongs["kind"][p.prongs["event"] == e]) for p, e in ((some, 3), (made, 43))]
+    assert kinds[0] == kinds[1]
+
+
 def test_the_index_reads_no_map(path, monkeypatch):
     monkeypatch.setattr(EventFile, "maps", lambda *_: pytest.fail("a map was read"))
     assert len(read_index([path], {"numu": NUMU})) == N
@@ -286,4 +294,4 @@ def test_a_branch_without_keys_is_not_written(tmp_path, made):
     with pytest.raises(ValueError, match=r"branch 'rec.slc': keys \['run'"):
         write(tmp_path / "x.h5", made.maps, {"rec.slc": {"nhit": np.zeros(3)}})
     with pytest.raises(ValueError, match="no prongs"):
-        branches(made[:3])
+        branches(made[[3, 3]])

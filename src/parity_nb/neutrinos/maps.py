@@ -27,7 +27,7 @@ class PixelMaps:
             `generator` and the five `KEYS`.
         name: what the set is called.
         prongs: tracks and showers, one row each, with the column `event` (a row of `meta`); only
-            of simulated events, and only as they come from `simulate.events`.
+            of events that come from `simulate.events`, for it is not saved.
 
     Raises:
         ValueError: for maps of another shape or type, or another number of rows.
@@ -51,10 +51,17 @@ class PixelMaps:
         return len(self.maps)
 
     def __getitem__(self, index) -> PixelMaps:
-        """The chosen events (slice, indices or mask), without their prongs."""
+        """The chosen events (slice, indices or mask); with their prongs, unless one comes twice."""
         rows = np.atleast_1d(np.arange(len(self))[index])
         picked = self.maps[index if isinstance(index, slice) else torch.as_tensor(rows)]
-        return PixelMaps(picked, self.meta.iloc[rows].reset_index(drop=True), self.name)
+        meta = self.meta.iloc[rows].reset_index(drop=True)
+        if self.prongs is None or len(np.unique(rows)) < len(rows):
+            return PixelMaps(picked, meta, self.name)
+        new = np.full(len(self), -1)
+        new[rows] = np.arange(len(rows))
+        prongs = self.prongs.assign(event=new[self.prongs["event"]])
+        prongs = prongs[prongs["event"] >= 0].sort_values("event", kind="stable")
+        return PixelMaps(picked, meta, self.name, prongs.reset_index(drop=True))
 
     def split(self, fold: int = 0, folds: int = 5, seed: int = 0) -> tuple[PixelMaps, PixelMaps]:
         """Training and test events, as `ImageSet.split`: one of `folds` parts is the test set."""
