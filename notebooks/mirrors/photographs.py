@@ -407,13 +407,14 @@ for q in (0.0, 0.25, 0.5, 0.75):
     values = evaluate(model, mirror_all_but(test.images, q, coin))
     diluted[q] = positive_fraction(values)
     expected = 0.5 + q * (found.fraction - 0.5)
-    z = (diluted[q].fraction - expected) / (0.25 * (1 - q) / len(test)) ** 0.5
+    mirrored = (1 - q) / 2  # the probability that a picture's sign is changed
+    z = (diluted[q].fraction - expected) / (mirrored * (1 - mirrored) / len(test)) ** 0.5
     print(f"q = {q:.2f}: found {diluted[q].fraction:.4f}, expected {expected:.4f} ({z:+.1f} sigma)")
     assert abs(z) < 4
 
 # %% [markdown]
-# (The picture is the same, only the coin is new, so the scatter about the expected value comes from
-# the $1-q$ with a coin alone.)  The same holds for the *best* function, since a symmetric admixture
+# (The pictures are the same; what scatters is which of them are mirrored, each with probability
+# $(1-q)/2$.)  The same holds for the *best* function, since a symmetric admixture
 # changes the size of the asymmetry $a(x)$ and not its sign.  A network trained on the diluted set
 # has fewer pictures to learn from and falls below; how far is measured by runs with `share` below
 # one, in {ref}`mirrors/photographs-results`.

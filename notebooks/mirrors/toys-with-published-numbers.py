@@ -430,10 +430,11 @@ assert reach > 10
 assert all(p > 0.001 for p in joint.values())
 
 # %%
-if networks:
+if "fast" in networks:
     signal = ours[
         (ours.toy == "SPR-RI-10") & (ours.variant == "S") & (ours.name == "positive fraction")
     ]
+    signal = signal[signal.network == "fast"]
     assert evidence != "study" or (signal.value.astype(float) > 0.6).all()
 
 # %% [markdown]
