@@ -42,6 +42,11 @@ def gibbon():
     return published("gibbon2023snails").set_index("name")
 
 
+@pytest.fixture(scope="module")
+def shokar():
+    return published("shokar2020").set_index("name")
+
+
 def fractions(gibbon):
     """The rows of Tables 4 and 6: value and error as fractions, n."""
     rows = gibbon[gibbon.place.isin(["Table 4", "Table 6"])]
@@ -389,6 +394,67 @@ def test_21_the_nulls_scatter_by_twice_their_errors(hewson):
     assert stats.chi2.sf((z**2).sum(), len(z)) < 1e-6
     assert 1.5 < np.sqrt((z**2).mean()) < 2.5
     assert (z > 3).any() and (z < -3).any()
+
+
+# --- 22 to 27: events and pictures of neutrinos
+
+
+def test_22_the_first_line_needs_a_name_that_does_not_exist():
+    with pytest.raises(NameError, match="folder"):
+        exec("files_list = [f for f in folder if f.endswith('.h5')]", {})
+
+
+def test_22_the_loop_over_prongs_sees_one_of_them():
+    column = np.zeros((500, 1))  # a column of the file, as h5py gives it
+    assert len(range(column.shape[1])) == 1 < len(column)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_23_with_weights_nothing_is_cut_and_without_them_nothing_is_joined(weighted):
+    fields = ["run 1", "subrun 2", "evt 3", "subevt 4", "cycle 5"]
+    picture = ",".join(fields)
+    truth = ",".join(fields + ["genweight 1.0"] * weighted)
+    joined = {truth} if ",".join(truth.split(",")[:-1]) == picture else set()
+    cut = {picture}  # the event fails every cut
+    assert joined - cut == ({truth} if weighted else set())
+
+
+def test_24_no_two_neighbouring_cells_of_a_plane_stay_together():
+    number = np.arange(100 * 80).reshape(100, 80)
+    seen = np.rot90(number).reshape(100, 80)
+    place = np.empty((8000, 2), int)
+    place[seen.ravel()] = np.argwhere(seen >= 0)
+    across = np.abs(place[number[:, 1:]] - place[number[:, :-1]]).max(-1)
+    along = np.abs(place[number[1:]] - place[number[:-1]]).max(-1)
+    assert (across > 1).all()
+    assert (along == 1).mean() > 0.98
+
+
+def test_25_twice_the_energy_is_the_same_picture():
+    picture = np.random.default_rng(0).integers(0, 120, (2, 80, 100)).astype(float)
+
+    def stretched(x):
+        with np.errstate(invalid="ignore"):
+            return (x - x.min()) / (x.max() - x.min())
+
+    np.testing.assert_allclose(stretched(2 * picture), stretched(picture))
+    assert np.isnan(stretched(0 * picture)).all()
+
+
+def test_26_the_chance_of_being_kept_is_not_proportional_to_the_weight():
+    number = np.random.default_rng(0).uniform(1, 10, 200_000)
+    kept = {w: (w > number).mean() for w in (0.9, 2.0, 6.0)}
+    assert kept[0.9] == 0
+    assert kept[6.0] / kept[2.0] == pytest.approx(5, abs=0.1)  # and not 3
+
+
+def test_27_three_draws_hold_every_rare_event_three_times(shokar):
+    rng = np.random.default_rng(0)
+    rare = np.arange(3100) < 100
+    draws = [np.flatnonzero(rare | (rng.random(3100) > 0.97)) for _ in range(3)]
+    times = np.bincount(np.concatenate(draws), minlength=3100)
+    assert (times[rare] == 3).all() and (times[~rare] < 2).mean() > 0.99
+    assert shokar.loc["balanced nue"].value % 3 == 0
 
 
 # --- the page
