@@ -1,0 +1,1 @@
+"""Discovery: do networks find symmetries, laws and concepts that nobody told them about?"""
