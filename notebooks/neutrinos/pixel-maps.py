@@ -75,7 +75,6 @@ run = Records(
 )
 rng = np.random.default_rng(seed)
 NAMES = {"numu": r"$\nu_\mu$ CC", "nue": r"$\nu_e$ CC", "nc": "NC"}
-COLOURS = dict(zip(LABELS, ("#0072b2", "#d55e00", "#009e73"), strict=True))
 
 # %% [markdown]
 # ## The detector
@@ -83,8 +82,9 @@ COLOURS = dict(zip(LABELS, ("#0072b2", "#d55e00", "#009e73"), strict=True))
 # The near detector is a stack of planes of long cells, filled with scintillator.  Cells of even
 # planes run vertically and measure $x$, those of odd planes run horizontally and measure $y$; so an
 # event has two pictures, $x$ against $z$ and $y$ against $z$.  Our numbers follow from the planes and
-# faces that the source's cuts name {cite}`shokar2020`, from the experiment's description
-# {cite}`rocco2016`, and from tables of materials {cite}`pdg2024`:
+# faces that the source's cuts name {cite}`shokar2020`, from the experiment's descriptions
+# {cite}`rocco2016,nova2023`, and from tables of materials {cite}`pdg2024`; `neutrinos.detector` says
+# where each comes from:
 
 # %%
 facts = {
@@ -109,6 +109,7 @@ pd.Series(facts, name="simulated detector").to_frame()
 #
 # Three particles decide everything.  Before any event, a known answer: where do 1,000 photons of
 # 500 MeV convert, and how bright is the beginning of their showers beside that of electrons?
+# (Showers are parametrised as in {cite}`longo1975` and {cite}`grindhammer2000`.)
 
 # %%
 n = 2000
@@ -229,14 +230,18 @@ index["visible"] = index["light"] / detector.LEVELS_PER_MEV / 1000
 of = dict(tuple(index.groupby("generator", sort=False)))
 
 # %% [markdown]
-# One event of each label, chosen by its truth and the number of its hits (the upper eighth of the
-# first generator), not by its looks:
+# One event of each label of the first generator, chosen by the number of its hits and not by its
+# looks: at the upper eighth of the charged currents, and at the upper fortieth of the neutral ones.
 
 # %%
 picks = {}
 for kind in LABELS:
     rows = index[(index["label"] == kind) & (index["generator"] == "genie-like")]
-    picks[kind] = rows["hits"].sort_values(ascending=False, kind="stable").index[len(rows) // 8]
+    picks[kind] = (
+        rows["hits"]
+        .sort_values(ascending=False, kind="stable")
+        .index[len(rows) // (40 if kind == "nc" else 8)]
+    )
 chosen = dict(zip(LABELS, maps[list(picks.values())], strict=True))
 
 # %% mystnb={"figure": {"caption": "One simulated event of each label in both views, as figure 7 of the source shows one. The beam comes from the left. Colour is the energy that a cell saw.", "name": "fig-pixel-maps-events"}, "image": {"alt": "Two rows of three event displays: a long thin track, a widening shower, and a neutral-current event with separate pieces."}}
@@ -253,7 +258,7 @@ for column, kind in enumerate(LABELS):
     axes[1, column].set_xlabel("plane")
 axes[0, 0].set_ylabel("$x$ cell")
 axes[1, 0].set_ylabel("$y$ cell")
-fig.colorbar(image, ax=axes, label="MeV", shrink=0.7, extend="max")
+fig.colorbar(image, ax=axes, label="MeV", shrink=0.7, extend="max").ax.set_ylim(0, 40)
 plt.show()
 
 # %% [markdown]
@@ -486,7 +491,7 @@ view = chosen["numu"][0].numpy()
 repaired = np.rot90(np.rot90(view), -1)
 assert (repaired == view).all()
 
-# %% mystnb={"figure": {"caption": "The muon of figure 1, in one view as it is stored and as the source's network sees it.", "name": "fig-pixel-maps-reshape"}, "image": {"alt": "Left a track, right the same pixels torn into short pieces that repeat across the picture."}}
+# %% mystnb={"figure": {"caption": "The muon shown first, in one view: left as it is stored, right as the network of the source sees it.", "name": "fig-pixel-maps-reshape"}, "image": {"alt": "Left a track, right the same pixels torn into short pieces that repeat across the picture."}}
 fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
 for ax, shown in zip(axes, (view, as_the_network_sees_it(view)), strict=True):
     ax.imshow(

@@ -45,6 +45,12 @@ def test_radiation_length_and_moliere_radius():
     assert ALL_PLANES == 214
 
 
+def test_the_radiation_length_is_that_of_the_elements():
+    elements = {"H": 63.04, "C": 42.70, "O": 34.24, "Cl": 19.28, "Ti": 16.16}  # g/cm2
+    inverse = sum(share / elements[name] for name, share in detector.COMPOSITION.items())
+    assert 1 / inverse / detector.DENSITY == pytest.approx(detector.X0, rel=0.03)
+
+
 def test_planes_count_to_the_last_of_the_catcher():
     z = np.linspace(0.1, 1600, 20_000)
     planes = plane_of(z)
