@@ -17,12 +17,19 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import CenterCrop
 
+from parity_nb.calorimeters.augmentation import PUBLISHED_NAMES as NAMES
+from parity_nb.calorimeters.augmentation import PUBLISHED_SLOTS, published_selection
+from parity_nb.calorimeters.events import CLASSES
+from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
+from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
 from parity_nb.networks import PublishedNet
 from parity_nb.objectives import mean_over_std
 from parity_nb.paths import project_root
 from parity_nb.records import published
 from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import (
+    Element,
+    Group,
     Symmetrised,
     equivariance_error,
     half_turn,
@@ -31,6 +38,7 @@ from parity_nb.symmetry import (
     mirror_where,
     parity,
     random_half,
+    roll,
 )
 
 BATCH = 2447
@@ -455,6 +463,134 @@ def test_27_three_draws_hold_every_rare_event_three_times(shokar):
     times = np.bincount(np.concatenate(draws), minlength=3100)
     assert (times[rare] == 3).all() and (times[~rare] < 2).mean() > 0.99
     assert shokar.loc["balanced nue"].value % 3 == 0
+
+
+# --- 28 to 34: black holes and sphalerons
+
+
+@pytest.fixture(scope="module")
+def thesis():
+    return published("irootsar2023").set_index("name")
+
+
+def test_28_the_averaging_layer_does_not_make_the_network_symmetric():
+    torch.manual_seed(0)
+    model = PlainNet(width=0.1, averaging=True, dropout=0.0)
+    generator = torch.Generator().manual_seed(0)
+    x = (-torch.rand(32, 3, 48, 48, generator=generator).log() - 3).clamp(min=0)  # few are hit
+    with torch.no_grad():
+        for _ in range(20):
+            model.train()(x)
+    model.eval()
+
+    def f(x):
+        return model(x)[:, 0] - model(x)[:, 1]
+
+    for act in (mirror, half_turn, lambda x: roll(x, 1), lambda x: roll(x, 24)):
+        assert equivariance_error(f, x, act, lambda f: f).relative > 0.1
+    y = torch.rand(4, 8, 24, 24, generator=torch.Generator().manual_seed(1)).double()
+    assert equivariance_error(symmetry_averaging, y, mirror, lambda f: f).relative < 1e-12
+
+
+def test_28_the_two_versions_of_the_layer_are_one():
+    y = torch.rand(2, 3, 8, 8)
+    by_parts = torch.cat((y[:, :, -1:], y[:, :, :-1]), dim=2)  # the second definition's shift
+    assert torch.equal(by_parts, roll(y, 1))
+
+
+def test_29_four_transformations_that_are_no_group():
+    x = torch.arange(64.0).reshape(1, 1, 8, 8)
+    variants = published_variants(x)
+    assert not any(torch.equal(mirror(half_turn(x)), v) for v in variants)
+    names, acts = (
+        ("e", "roll", "flip", "turn"),
+        (lambda x: x, lambda x: roll(x, 4), mirror, half_turn),
+    )
+    with pytest.raises(ValueError, match="not a group"):
+        Group([Element(n, a, 1) for n, a in zip(names, acts, strict=True)], x)
+
+    weights = torch.rand(64, 1, generator=torch.Generator().manual_seed(0))
+
+    def average(x):  # of outputs, at the very end
+        return torch.stack([v.flatten(1) @ weights for v in published_variants(x)]).mean(0)
+
+    images = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    for act in acts[1:]:
+        assert equivariance_error(average, images, act, lambda f: f).relative > 0.1
+
+
+def test_30_augmentations_are_trained_under_each_others_names():
+    slots = [name for name, _ in PUBLISHED_SLOTS]
+    stored = slots * 5  # the copies of five events
+
+    def trained(name):
+        chosen = published_selection(name, len(stored))
+        return {stored[i] for i in chosen}, len(chosen)
+
+    assert trained("None") == ({"original"}, 5)
+    assert trained("Flip Horizontal") == ({"original", "phi roll"}, 10)
+    assert trained("Random Shift Y") == ({"original", "half turn"}, 10)
+    assert trained("Rotate 180") == ({"original"}, 9)  # the first is missed the second time
+    assert trained("Combined") == (set(slots), 20)
+
+
+def test_31_dropout_on_the_logits_caps_the_training_accuracy():
+    torch.manual_seed(0)
+    n, p = 100_000, 0.3
+    labels = torch.arange(2).repeat(n // 2)
+    certain = torch.where(torch.nn.functional.one_hot(labels) == 1, 50.0, -50.0)
+    dropped = nn.Dropout(p).train()(certain)
+    accuracy = (dropped.argmax(1) == labels).double().mean().item()
+    assert accuracy == pytest.approx(1 - p**2 / 2, abs=0.003)
+
+
+def test_31_the_published_accuracies_stay_below_the_cap(thesis):
+    cap = 100 * (1 - thesis.value["dropout"] ** 2 / 2)
+    trained = thesis[thesis.index.str.endswith("training accuracy")].value
+    assert len(trained) == 2 and ((trained <= cap) & (trained > cap - 0.6)).all()
+
+
+def test_32_the_best_epoch_on_the_test_set_is_too_good(thesis):
+    rng = np.random.default_rng(0)
+    n, epochs = int(thesis.n["plain"]), int(thesis.value["epochs"])
+    true, fickle = 0.937, 0.02  # accuracy of every epoch; share of events on which epochs differ
+    best = []
+    for _ in range(200):
+        settled = rng.binomial(n, true - fickle / 2)  # right in all epochs
+        best.append((settled + rng.binomial(int(n * fickle), 0.5, epochs)).max() / n)
+    excess = 100 * (np.mean(best) - true)
+    gains = [thesis.value[f"plain, {name}"] - thesis.value["plain, None"] for name in NAMES[1:]]
+    assert excess > 0.1 and excess > min(gains) / 2
+    assert thesis.value["plain, best epoch"] > thesis.value["plain"]
+
+
+def test_32_weights_kept_by_reference_are_the_last_ones():
+    model = nn.Linear(2, 1)
+    kept = model.state_dict()
+    with torch.no_grad():
+        model.weight += 1
+    assert torch.equal(kept["weight"], model.weight)
+
+
+def test_33_the_augmentations_differ_in_steps_and_hardly_in_accuracy(thesis):
+    stored = 4 * int(thesis.value["training events"])
+    images = {name: len(published_selection(name, stored)) for name in ("Combined", *NAMES)}
+    assert images["Combined"] == 4 * images["None"]
+    assert all(images[name] == pytest.approx(2 * images["None"], abs=1) for name in NAMES[1:])
+    value = thesis.value
+    binomial = 100 * np.sqrt(0.94 * 0.06 / thesis.n["plain, None"])
+    twice = value["plain, Rotate 180"]  # the originals twice: the same number of steps
+    for name in ("Flip Horizontal", "Random Shift Y"):
+        assert 0 < value[f"plain, {name}"] - twice < 1.1 * binomial
+
+
+def test_34_more_of_the_label_never_excludes():
+    value = published("grefsrud2023").set_index("name").value
+    table = np.array([[value[f"{a} as {b}"] for b in CLASSES] for a in CLASSES])
+    six, four = CLASSES.index("BH_n6_M10"), CLASSES.index("BH_n4_M10")
+    assert table[four].argmax() == table[six].argmax() == six
+    assert all(counting_power(table, six, four, n) <= 0.05 for n in (10, 100, 1000, 5000))
+    assert likelihood_power(table, six, four, 150) > 0.5
 
 
 # --- the page
