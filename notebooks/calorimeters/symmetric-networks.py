@@ -38,6 +38,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from parity_nb import symmetry as sym
 from parity_nb.calorimeters.augmentation import SCHEMES
 from parity_nb.calorimeters.classify import accuracy, correct, logits, prepare, recipe, train
 from parity_nb.calorimeters.detector import Detector
@@ -53,18 +54,7 @@ from parity_nb.naming import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.statistics import paired
-from parity_nb.symmetry import (
-    Element,
-    Group,
-    Symmetrised,
-    equivariance_error,
-    half_turn,
-    identity,
-    mirror,
-    roll,
-    rolls,
-    semidirect,
-)
+from parity_nb.symmetry import Element, Group, Symmetrised, equivariance_error, rolls, semidirect
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
@@ -101,10 +91,10 @@ run = Records(
     run=("task", "network", "events", "seed"),
 )
 moves = {
-    "eta flip": mirror,
-    "half turn": half_turn,
-    "roll by 1": lambda x: roll(x, 1),
-    "roll by 13": lambda x: roll(x, 13),
+    "eta flip": sym.mirror,
+    "half turn": sym.half_turn,
+    "roll by 1": lambda x: sym.roll(x, 1),
+    "roll by 13": lambda x: sym.roll(x, 13),
 }
 
 # %% [markdown]
@@ -129,7 +119,7 @@ print(len(whole), "symmetries of an image of 50 rows:", whole.names[:6], "...")
 
 # %%
 probe = torch.arange(64.0).reshape(1, 1, 8, 8)
-acts = (identity, lambda x: roll(x, 4), mirror, half_turn)
+acts = (sym.identity, lambda x: sym.roll(x, 4), sym.mirror, sym.half_turn)
 names = ("e", "roll by half", "eta flip", "half turn")
 assert all(torch.equal(a(probe), v) for a, v in zip(acts, published_variants(probe), strict=True))
 try:
@@ -149,7 +139,7 @@ except ValueError as error:
 
 # %%
 y = torch.randn(8, 16, 24, 24, generator=torch.Generator().manual_seed(seed)).double()
-even = equivariance_error(symmetry_averaging, y, mirror, identity).relative
+even = equivariance_error(symmetry_averaging, y, sym.mirror, sym.identity).relative
 print("the layer is even in its own input:", even < 1e-12)
 assert even < 1e-12
 
@@ -161,8 +151,10 @@ assert even < 1e-12
 torch.manual_seed(seed)
 convolution = nn.Conv2d(3, 16, 3, padding=1).double()
 x = torch.rand(8, 3, 24, 24, generator=torch.Generator().manual_seed(seed)).double()
-gap = equivariance_error(convolution, x, mirror, mirror).relative
-after = equivariance_error(lambda x: symmetry_averaging(convolution(x)), x, mirror, identity)
+gap = equivariance_error(convolution, x, sym.mirror, sym.mirror).relative
+after = equivariance_error(
+    lambda x: symmetry_averaging(convolution(x)), x, sym.mirror, sym.identity
+)
 print(
     f"flip before or after the convolution: {gap:.2f}; layer of a flipped image: {after.relative:.2f}"
 )
@@ -226,7 +218,9 @@ def untrained(name, size):
 # %%
 def residual(model, x, act):
     """Relative change of the difference of the first two logits."""
-    return equivariance_error(lambda x: model(x)[:, 0] - model(x)[:, 1], x, act, identity).relative
+    return equivariance_error(
+        lambda x: model(x)[:, 0] - model(x)[:, 1], x, act, sym.identity
+    ).relative
 
 
 # %%
