@@ -143,6 +143,7 @@ def train_classifier(
     seed: int = 0,
     validation: Events | None = None,
     watched: int = 1000,
+    output_decay: float = 0.0,
     on: Fabric | None = None,
 ) -> tuple[History, Curves]:
     """Train `net` in place on labelled events.
@@ -157,6 +158,7 @@ def train_classifier(
         seed: of the order of events and of dropout.
         validation: other events; none: the last weights are kept.
         watched: use at most so many training events for the curve.
+        output_decay: penalty on the sum of the squared weights of the last layer.
         on: device; `fabric()` by default.
     """
     on = on or fabric()
@@ -190,7 +192,8 @@ def train_classifier(
                 seen = 0
             seen += len(chosen)
             part = here[chosen]
-            return weighted_cross_entropy(prepared(part.maps), part.labels, part.weights)
+            loss = weighted_cross_entropy(prepared(part.maps), part.labels, part.weights)
+            return loss + output_decay * net.output.weight.square().sum()
 
         return loss_of
 

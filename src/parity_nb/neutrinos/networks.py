@@ -338,7 +338,7 @@ class QuickNet(TwoView):
 def _normal(channels: int, wider: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, wider, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(wider),
+        nn.BatchNorm2d(wider, momentum=0.2),
         nn.ReLU(),
     )
 

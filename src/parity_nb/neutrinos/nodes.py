@@ -66,6 +66,8 @@ def generator_knowledge(
     for place in range(len(CLASSES)):
         part, target = v[y == place], d[y == place] == 1
         m, n = int(target.sum()), int((~target).sum())
+        if not m * n:
+            continue
         ranks = stats.rankdata(part, axis=0)[target].sum(0)
         found.append(np.abs((ranks - m * (m + 1) / 2) / (m * n) - 0.5))
-    return np.mean(found, axis=0)
+    return np.mean(found, axis=0) if found else np.zeros(v.shape[1])
