@@ -66,19 +66,19 @@ seed: int = 0  # random seed of events, weights and batches
 use_style()
 run = Records(
     "neutrinos/domain-adversarial",
-    parameters=dict(
-        network=network,
-        methods=methods,
-        strength=strength,
-        gap=gap,
-        train=train,
-        tests=tests,
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        discriminate=discriminate,
-        seed=seed,
-    ),
+    parameters={
+        "network": network,
+        "methods": methods,
+        "strength": strength,
+        "gap": gap,
+        "train": train,
+        "tests": tests,
+        "epochs": epochs,
+        "batch": batch,
+        "rate": rate,
+        "discriminate": discriminate,
+        "seed": seed,
+    },
     run=("network", "strength", "gap", "seed"),
 )
 make = choose("network", network, NETWORKS)
@@ -133,33 +133,29 @@ if discriminate:
 
 # %%
 if discriminate:
-    sure = verdict[:, 1].numpy() > np.quantile(verdict[:, 1], 0.9)
-    second = held.domain.numpy() == 1
+    second, likely = held.domain.numpy() == 1, verdict[:, 1].numpy()
+    sure = likely > np.quantile(likely, 0.9)
     groups = {
         "second, sure": sure & second,
         "first, taken for second": sure & ~second,
         "second, others": ~sure & second,
     }
-    looked = pd.DataFrame(
-        {
-            name: truth[chosen][["hits", "visible"]].agg(["mean", "sem"]).unstack()
-            for name, chosen in groups.items()
-        }
-    ).T
-    print(looked.round(2))
+
+# %%
+if discriminate:
+    look = {k: truth.loc[g, ["hits", "visible"]].agg(["mean", "sem"]) for k, g in groups.items()}
+    print(pd.concat(look).unstack().round(2))
 
 # %% mystnb={"figure": {"caption": "Left: score for the second generator of test events of both. Right: classes among events of the second generator that are in the tenth with the largest scores.", "name": "fig-adversarial-judge"}, "image": {"alt": "Two overlapping histograms of scores, and three bars of shares."}}
 fig, (ax, bars) = plt.subplots(1, 2, figsize=(7.2, 2.8), width_ratios=(2, 1))
 if discriminate:
-    edges = np.linspace(0, 1, 31)
     for place, name in enumerate(("first generator", "second generator")):
-        counts = np.histogram(verdict[held.domain == place, 1], edges, density=True)[0]
-        ax.stairs(counts, edges, color=CYCLE[place], label=name)
-    ax.set(xlabel="score for the second generator", ylabel="density")
-    ax.legend()
+        ax.hist(likely[second == place], 30, range=(0, 1), histtype="step", label=name)
     among = truth.label[groups["second, sure"]]
     bars.bar(CLASSES, [(among == c).mean() for c in CLASSES], color=CYCLE[1])
-    bars.set(ylabel="share", ylim=(0, 1))
+    ax.legend()
+ax.set(xlabel="score for the second generator", ylabel="events")
+bars.set(ylabel="share", ylim=(0, 1))
 plt.show()
 
 # %% [markdown]
@@ -194,6 +190,7 @@ def slopes(function, x, step=1e-6):
     return torch.stack([(function(x + e) - function(x - e)) / (2 * step) for e in unit])
 
 
+# %%
 def gradient(function, x):
     x = x.clone().requires_grad_(True)
     function(x).backward()
@@ -202,12 +199,12 @@ def gradient(function, x):
 
 # %%
 point = torch.linspace(-1, 1, 5, dtype=torch.float64)
+plain = slopes(lambda x: x.sin().sum(), point)
 for lam in (0.1, 0.5, 0.9):
     here = gradient(lambda x, lam=lam: Reversal.apply(x, lam).sin().sum(), point)
     packaged = gradient(lambda x, lam=lam: GradientReversal(lam)(x).sin().sum(), point)
-    expected = -lam * slopes(lambda x: x.sin().sum(), point)
-    print(f"strength {lam}: off by less than a millionth:", bool((here - expected).abs().max() < 1e-6))
-    assert torch.allclose(here, expected, atol=1e-6) and torch.allclose(packaged, here)
+    print(f"strength {lam}: off by less than 1e-6:", bool((here + lam * plain).abs().max() < 1e-6))
+    assert torch.allclose(here, -lam * plain, atol=1e-6) and torch.allclose(packaged, here)
 
 # %% [markdown]
 # ## As printed
@@ -223,6 +220,7 @@ def printed_branch(features, DANN_strength=0.1):
     return torch.cat([reversed_[: len(features) // 2], reversed_[: len(features) // 2]])
 
 
+# %%
 for lam in (0.1, 0.9):
     flat = gradient(lambda x, lam=lam: printed_branch(x, lam).sum(), torch.ones(4))
     print(f"DANN_strength {lam}: gradient {flat.tolist()}")
@@ -239,10 +237,10 @@ for lam in (0.1, 0.9):
 generator = torch.Generator().manual_seed(seed)
 batches = torch.randint(0, 2, (4000, 32), generator=generator)  # domains in shuffled batches
 perfect = torch.cat([batches[:, :16], batches[:, :16]], 1)  # what a perfect head answers
-score = (perfect == batches).double().mean().item()
+score_printed = (perfect == batches).double().mean().item()
 error = (0.25 / (4000 * 16)) ** 0.5 / 2
-print(f"a perfect discriminator scores {100 * score:.2f} ± {100 * error:.2f} %")
-assert abs(score - 0.75) < 5 * error
+print(f"a perfect discriminator scores {100 * score_printed:.2f} ± {100 * error:.2f} %")
+assert abs(score_printed - 0.75) < 5 * error
 
 # %% [markdown]
 # A quarter of all labels is wrong.  The misplaced half teaches nothing, for its labels have nothing to do
@@ -280,6 +278,7 @@ def losses(model, known, labels, unknown, strength, progress):
     return nn.functional.cross_entropy(classes[:n], labels), domain_loss(domains, is_target)
 
 
+# %%
 print("strength at the start, after a tenth, a half, and at the end, of 1:")
 print([round(ramp(p), 3) for p in (0, 0.1, 0.5, 1)])
 
@@ -289,26 +288,31 @@ print([round(ramp(p), 3) for p in (0, 0.1, 0.5, 1)])
 # choice that looks at a target label.  After each, a *probe* is trained on the frozen features: a fresh head
 # that tries to tell the domains apart.  An adversary that was merely deceived is found out by it.
 
+
 # %% tags=["nbval-ignore-output"]
-results = {}
-for name in wanted:
-    at_home, away = adapt(name, make, source.train, target.train, recipe, strength, seed)
-    features = [features_of(at_home, source.train), features_of(away, target.train)]
-    unseen = [features_of(at_home, source.test), features_of(away, target.test)]
-    results[name] = {
-        "source": logits_of(at_home, source.test),
-        "target": logits_of(away, target.test),
-        "probe": probe(features, unseen, seed),
-    }
+def asked(at_home, away):
+    """Class logits on test events of both domains, and a probe's domain logits."""
+    known = [features_of(n, d.train) for n, d in ((at_home, source), (away, target))]
+    unseen = [features_of(n, d.test) for n, d in ((at_home, source), (away, target))]
+    logits = {"source": logits_of(at_home, source.test), "target": logits_of(away, target.test)}
+    return logits | {"probe": probe(known, unseen, seed)}
+
+
+# %% tags=["nbval-ignore-output"]
+results = {
+    name: asked(*adapt(name, make, source.train, target.train, recipe, strength, seed))
+    for name in wanted
+}
 
 # %%
 at = {"source": source.test.labels, "target": target.test.labels}
-right = {
-    (name, where): accuracy(r[where], at[where]) for name, r in results.items() for where in at
-}
+right = {}
 for name, r in results.items():
-    two = torch.stack([-r["probe"], r["probe"]], 1)
-    right[name, "probe"] = accuracy(two, held.domain)
+    for where in at:
+        right[name, where] = accuracy(r[where], at[where])
+    right[name, "probe"] = accuracy(torch.stack([-r["probe"], r["probe"]], 1), held.domain)
+
+# %%
 pd.Series({key: str(value) for key, value in right.items()}).unstack().loc[wanted]
 
 # %% [markdown]
@@ -319,15 +323,11 @@ pd.Series({key: str(value) for key, value in right.items()}).unstack().loc[wante
 # something else: it also says which generator's events are harder.
 
 # %%
-base = results.get("source only", {})
-changes = {
-    (name, where): compared(r[where], base[where], at[where])
-    for name, r in results.items()
-    for where in at
-    if base and name != "source only"
-}
-for (name, where), change in changes.items():
-    print(f"{name} minus source only, on the {where}: {change}")
+base, others = results.get("source only"), [m for m in wanted if m != "source only"]
+changes = {}
+for name, where in [(m, w) for m in others for w in at if base]:
+    changes[name, where] = compared(results[name][where], base[where], at[where])
+    print(f"{name} minus source only, on the {where}: {changes[name, where]}")
 
 # %% mystnb={"figure": {"caption": "Accuracy of each method on source and on target test events, and of a probe that tells the domains apart from the features; with binomial errors. The dashed line is a coin.", "name": "fig-adversarial-methods"}, "image": {"alt": "Three groups of points with error bars, one row a method, on an axis of per cent."}}
 fig, ax = plt.subplots(figsize=(6.4, 0.5 * len(wanted) + 1.4))
@@ -346,12 +346,13 @@ plt.show()
 # with the smallest effect that they could have seen, is in {ref}`neutrinos/results`.
 
 # %%
-areas = {
-    (name, where, CLASSES[k]): roc_area(r[where].softmax(1)[:, k], at[where] == k)
-    for name, r in results.items()
-    for where in at
-    for k in range(2)
-}
+areas = {}
+for name, where in [(m, w) for m in wanted for w in at]:
+    score = results[name][where].softmax(1)
+    for k, c in enumerate(CLASSES[:2]):
+        areas[name, where, c] = roc_area(score[:, k], at[where] == k)
+
+# %%
 pd.Series({key: str(area) for key, area in areas.items()}).unstack([1, 2]).loc[wanted]
 
 # %% [markdown]
@@ -366,13 +367,17 @@ if discriminate:
             run.record(f"{column}, {name}", part.mean(), part.sem(), len(part))
     for c in CLASSES:
         run.record(f"share of {c} among the sure", (among == c).mean(), n=len(among))
+
+# %%
 for (name, where), value in right.items():
     run.record(f"{where} accuracy, {name}", value.value, value.error, value.n)
 for (name, where), change in changes.items():
     run.record(f"{name} minus source only, {where}", change.difference, change.error, change.n)
+
+# %%
 for (name, where, kind), area in areas.items():
     run.record(f"area, {kind}, {where}, {name}", area.value, area.error, sum(area.n))
-run.record("perfect discriminator as printed", score, error, batches.numel())
+run.record("perfect discriminator as printed", score_printed, error, batches.numel())
 saved = run.save()
 
 # %% [markdown]
@@ -382,7 +387,7 @@ saved = run.save()
 # - The gap between domains is measured on one test set, with two networks.
 
 # %%
-assert abs(score - 0.75) < 0.01
+assert abs(score_printed - 0.75) < 0.01
 if ("target supervised", "target") in changes and train * epochs > 15_000 and gap >= 1:
     assert changes["target supervised", "target"].difference > 0
 

@@ -41,6 +41,7 @@ from sklearn.preprocessing import StandardScaler
 
 from parity_nb.naming import choose
 from parity_nb.neutrinos.domains import domain
+from parity_nb.neutrinos.figures import node_histograms
 from parity_nb.neutrinos.learning import (
     DECAY_OUTPUT,
     nodes_of,
@@ -49,7 +50,7 @@ from parity_nb.neutrinos.learning import (
 )
 from parity_nb.neutrinos.networks import CLASSES, NETWORKS
 from parity_nb.neutrinos.nodes import best_product, dead, generator_knowledge, products
-from parity_nb.neutrinos.scores import accuracy, purity_efficiency
+from parity_nb.neutrinos.scores import accuracy, compared, purity_efficiency
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.training import Recipe
@@ -69,17 +70,17 @@ seed: int = 0  # random seed of events, weights and batches
 use_style()
 run = Records(
     "neutrinos/what-nodes-know",
-    parameters=dict(
-        network=network,
-        train=train,
-        tests=tests,
-        gap=gap,
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        draws=draws,
-        seed=seed,
-    ),
+    parameters={
+        "network": network,
+        "train": train,
+        "tests": tests,
+        "gap": gap,
+        "epochs": epochs,
+        "batch": batch,
+        "rate": rate,
+        "draws": draws,
+        "seed": seed,
+    },
     run=("network", "gap", "seed"),
 )
 make = choose("network", network, NETWORKS)
@@ -107,6 +108,7 @@ def fresh():
     return make()
 
 
+# %%
 def trained(events):
     net = fresh()
     decay = DECAY_OUTPUT if network == "printed" else 0.0
@@ -138,15 +140,20 @@ print(f"published, trained: {theirs['dead nodes']} % of {theirs['nodes']:.0f}")
 # ranked by the size of what they add to the three outputs, and the rest is set to zero.
 
 # %%
-reach = values.std(0) * net.output.weight.detach().abs().sum(0).numpy()
+last = {k: v.detach().numpy() for k, v in net.output.named_parameters()}
+reach = values.std(0) * np.abs(last["weight"]).sum(0)
 ranked = np.argsort(-reach)
-bias = 0.0 if net.output.bias is None else net.output.bias.detach().numpy()
-enough = {}
-for kept in (2, 4, 8, 16, 32, 64, values.shape[1]):
-    part = np.zeros_like(values)
-    part[:, ranked[:kept]] = values[:, ranked[:kept]]
-    enough[kept] = accuracy(part @ net.output.weight.detach().numpy().T + bias, held.labels)
-    print(f"{kept:>4} nodes: {enough[kept]}")
+
+
+def with_nodes(k):
+    """Accuracy if all nodes but the k that reach furthest are zero."""
+    part = values[:, ranked[:k]] @ last["weight"].T[ranked[:k]] + last.get("bias", 0)
+    return accuracy(part, held.labels)
+
+
+# %%
+enough = {k: with_nodes(k) for k in (2, 4, 8, 16, 32, 64, values.shape[1])}
+print("\n".join(f"{k:>4} nodes: {value}" for k, value in enough.items()))
 
 # %% [markdown]
 # ## What one node says
@@ -157,6 +164,8 @@ for kept in (2, 4, 8, 16, 32, 64, values.shape[1]):
 # %%
 alive = np.flatnonzero(~silent["trained"])
 labels, generators = held.labels.numpy(), held.domain.numpy()
+
+# %%
 known = generator_knowledge(values[:, alive], labels, generators)
 table = products(values[:, alive], labels, generators).set_index(alive)
 table["generator"] = known
@@ -164,17 +173,7 @@ shown = [*table[["numu", "nue"]].idxmax(), *table.generator.nlargest(2).index]
 table.loc[shown].round(3)
 
 # %% mystnb={"figure": {"caption": "Values of four nodes for test events, where they are not zero: the best for muon neutrinos, the best for electron neutrinos, and the two that know most of the generator. Colours are classes; the second generator is dashed.", "name": "fig-nodes-histograms"}, "image": {"alt": "Four panels of six histograms each; in the first two one colour stands apart, in the last two solid and dashed lines differ."}}
-fig, axes = plt.subplots(1, 4, figsize=(9, 2.6), sharey=True)
-for ax, node in zip(axes, shown, strict=True):
-    edges = np.linspace(1e-6, np.quantile(values[:, node], 0.995) + 1e-3, 21)
-    for place, name in enumerate(CLASSES):
-        for generator, style in ((0, "-"), (1, "--")):
-            v = values[(labels == place) & (generators == generator), node]
-            share = np.histogram(v, edges)[0] / len(v)
-            ax.stairs(share, edges, color=CYCLE[place], linestyle=style, label=name)
-    ax.set(xlabel=f"node {node}", yscale="log")
-axes[0].set_ylabel("share of events")
-axes[0].legend(*(x[::2] for x in axes[0].get_legend_handles_labels()), fontsize=8)
+node_histograms(values, labels, generators, shown)
 plt.show()
 
 # %% [markdown]
@@ -195,6 +194,7 @@ def printed_product(node, cut):
     return purity * len(kept["nue"]) / (labels == CLASSES.index("nue")).sum()
 
 
+# %%
 curves = [[printed_product(node, cut) for cut in (0.05, 0.1, 0.2)] for node in alive[:10]]
 print("ten nodes, one curve:", all(curve == curves[0] for curve in curves))
 assert all(curve == curves[0] for curve in curves)
@@ -223,6 +223,7 @@ assert abs(at_zero["product"] - (labels == 0).mean()) < 1e-9
 # %%
 def correlations(table):
     """Rank correlation over nodes of each class with each generator."""
+
     def rank(a, b):
         varies = table[a].nunique() > 1 < table[b].nunique()
         return stats.spearmanr(table[a], table[b])[0] if varies else 0.0
@@ -230,6 +231,7 @@ def correlations(table):
     return pd.DataFrame({g: {c: rank(c, g) for c in CLASSES} for g in ("source", "target")})
 
 
+# %%
 def shuffled():
     mixed = generators.copy()
     for place in range(3):
@@ -289,6 +291,7 @@ def refitted(nodes):
     return {k: fit.predict_proba(layer[k][:, nodes]) for k in ("first", "second")}
 
 
+# %%
 def told_apart(nodes):
     """How often a linear rule on these nodes knows the generator: on the half not fitted."""
     x, known = both[:, nodes], np.arange(len(both)) % 2 == 0
@@ -299,29 +302,33 @@ def told_apart(nodes):
 # Accuracy on both generators, and how well they can still be told apart:
 
 # %%
+answers = {"first": first.test.labels, "second": second.test.labels}
+
+
+def averaged(sets):
+    """Mean accuracies over sets of nodes that are kept, and how well generators are told apart."""
+    scores = [refitted(nodes) for nodes in sets]
+    means = {k: np.mean([accuracy(s[k], answers[k]).value for s in scores]) for k in answers}
+    return means | {"told apart": np.mean([told_apart(nodes) for nodes in sets])}
+
+
+# %%
 frozen = {}
 for share in (0.0, 0.1, 0.2, 0.4, 0.6):
     k = round(share * len(living))
-    choices = {"suspects": [suspects[k:]]}
-    choices["random"] = [rng.permutation(living)[k:] for _ in range(draws if k else 1)]
-    for kind, sets in choices.items():
-        results = [refitted(nodes) for nodes in sets]
-        for key, part in (("first", first.test), ("second", second.test)):
-            got = [accuracy(r[key], part.labels) for r in results]
-            frozen[share, kind, key] = (np.mean([a.value for a in got]), got[0].error)
-        frozen[share, kind, "told apart"] = (np.mean([told_apart(n) for n in sets]), 0.0)
+    frozen[share, "suspects"] = averaged([suspects[k:]])
+    frozen[share, "random"] = averaged([rng.permutation(living)[k:] for _ in range(draws)])
 
 # %%
-tried = pd.Series({k: v[0] for k, v in frozen.items()}).unstack([1, 2])
+tried = pd.DataFrame(frozen).T.unstack()
 (100 * tried).rename_axis("share frozen").round(1)
 
-# %% mystnb={"figure": {"caption": "Accuracy on either generator after freezing a share of the living nodes and fitting the last layer again: nodes that know the generator (solid), and nodes at random (dashed). Bars are the binomial error of one test set; the difference of two curves of one colour is known better than that.", "name": "fig-nodes-frozen"}, "image": {"alt": "Four curves of accuracy against the share of frozen nodes, two for each generator."}}
+# %% mystnb={"figure": {"caption": "Accuracy on either generator after freezing a share of the living nodes and fitting the last layer again: nodes that know the generator (solid), and nodes at random (dashed). All points of one colour are from the same test events.", "name": "fig-nodes-frozen"}, "image": {"alt": "Four curves of accuracy against the share of frozen nodes, two for each generator."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.2))
-for colour, key in zip(CYCLE, ("first", "second"), strict=False):
+for colour, key in zip(CYCLE, answers, strict=False):
     for kind, style in (("suspects", "o-"), ("random", "s--")):
-        x = tried.index.to_numpy()
-        y, e = np.array([frozen[s, kind, key] for s in x]).T
-        ax.errorbar(100 * x, 100 * y, 100 * e, fmt=style, color=colour, label=f"{key}, {kind}")
+        y = 100 * tried[key][kind]
+        ax.plot(100 * tried.index, y, style, color=colour, label=f"{key}, {kind}")
 ax.set(xlabel="living nodes frozen / %", ylabel="accuracy / %")
 ax.legend(fontsize=8)
 plt.show()
@@ -333,12 +340,10 @@ plt.show()
 keep = suspects[round(0.2 * len(living)) :]
 whole, less = refitted(living), refitted(keep)
 change = {}
-for key, part in (("first", first.test), ("second", second.test)):
-    right = [s[key].argmax(1) == part.labels.numpy() for s in (less, whole)]
-    better, worse = (right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum()
-    error = np.sqrt(max(better + worse, 1)) / len(part)
-    change[key] = ((better - worse) / len(part), error)
-    print(f"{key} generator: {100 * change[key][0]:+.2f} ± {100 * error:.2f} %")
+for key, truth in answers.items():
+    one, two = (torch.as_tensor(scores[key]) for scores in (less, whole))
+    change[key] = compared(one, two, truth)
+    print(f"{key} generator: {change[key]}")
 
 # %% [markdown]
 # ## What we found
@@ -349,14 +354,19 @@ for name, mask in silent.items():
     run.record(f"dead nodes, {name}", mask.mean(), n=len(mask))
 for kept, value in enough.items():
     run.record(f"accuracy with {kept} nodes", value.value, value.error, value.n)
+
+# %%
 for g in observed:
     for c in CLASSES:
         run.record(f"correlation of {c} and {g}", observed.loc[c, g], n=len(alive))
         run.record(f"shuffled correlation of {c} and {g}", null.loc[c, g], n=len(alive))
-for (share, kind, key), (value, error) in frozen.items():
-    run.record(f"{key}, {kind}, {share:.0%} frozen", value, error or None, tests)
-for key, (value, error) in change.items():
-    run.record(f"change by freezing 20 %, {key} generator", value, error, tests)
+
+# %%
+for (share, kind), means in frozen.items():
+    for key, value in means.items():
+        run.record(f"{key}, {kind}, {share:.0%} frozen", value, n=tests)
+for key, c in change.items():
+    run.record(f"change by freezing 20 %, {key} generator", c.difference, c.error, c.n)
 saved = run.save()
 
 # %% [markdown]
@@ -369,7 +379,7 @@ saved = run.save()
 assert table[["numu", "nue", "nc"]].min().min() > 0.2
 if train * epochs > 10_000:
     assert enough[32].value > enough[values.shape[1]].value - 0.1
-    assert tried.loc[0.2, ("suspects", "told apart")] > 0.5
+    assert tried["told apart"]["suspects"][0.2] > 0.5
 
 # %% [markdown]
 # ## References

@@ -23,6 +23,8 @@ from parity_nb.calorimeters.events import CLASSES
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
 from parity_nb.networks import PublishedNet
+from parity_nb.neutrinos.networks import PrintedMobileNet, weights
+from parity_nb.neutrinos.scores import purity_efficiency
 from parity_nb.objectives import mean_over_std
 from parity_nb.paths import project_root
 from parity_nb.records import published
@@ -591,6 +593,167 @@ def test_34_more_of_the_label_never_excludes():
     assert table[four].argmax() == table[six].argmax() == six
     assert all(counting_power(table, six, four, n) <= 0.05 for n in (10, 100, 1000, 5000))
     assert likelihood_power(table, six, four, 150) > 0.5
+
+
+# --- 35 to 43: Shokar (2020), networks and their training
+
+
+def test_35_the_stated_weights_need_the_factor_twice(shokar):
+    stated = shokar.value["weights"]
+    assert weights(PrintedMobileNet(alpha_twice=True)) == stated
+    assert weights(PrintedMobileNet(alpha_twice=False)) == 499_872
+
+    def printed_width(channels, t, alpha):  # of `_bottleneck`, through `_conv_block`
+        return int(channels * t * alpha)
+
+    assert [printed_width(c, 6, 0.25) / c for c in (4, 16, 40)] == [1.5] * 3
+
+
+def test_36_the_last_normalisation_of_a_block_is_a_fixed_map():
+    mean, variance = torch.zeros(4), torch.ones(4)
+    x = 5 + 7 * torch.randn(32, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    for _ in range(3):  # three training steps
+        y = nn.functional.batch_norm(x, mean, variance, training=False, eps=1e-3)
+    assert torch.allclose(y, x / 1.001**0.5)
+    assert mean.abs().max() == 0 and (variance == 1).all()
+
+
+class PrintedReversal(torch.autograd.Function):
+    """The gradient of `reverse_gradient(X, hp_lambda)`."""
+
+    @staticmethod
+    def forward(ctx, x, hp_lambda):
+        ctx.hp_lambda = hp_lambda
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -gradient * 0.5 * ctx.hp_lambda, None
+
+
+def printed_branch(features, DANN_strength):
+    """What the printed model does to its pooled features on their way to the discriminator."""
+    x = PrintedReversal.apply(features, 1.0)
+    return torch.cat([x[: len(x) // 2], x[: len(x) // 2]])
+
+
+def test_37_every_strength_gives_the_same_gradient():
+    found = []
+    for strength in (0.1, 0.3, 0.5, 0.7, 0.9):
+        x = torch.ones(4, requires_grad=True)
+        printed_branch(x, strength).sum().backward()
+        found.append(x.grad.tolist())
+    assert found == [found[0]] * 5
+    assert found[0] == [-1.0, -1.0, 0.0, 0.0], "twice 0.5 for the first half, nothing for the other"
+
+
+def test_38_a_perfect_discriminator_scores_three_quarters():
+    domains = torch.randint(0, 2, (20_000, 32), generator=torch.Generator().manual_seed(0))
+    seen = torch.cat([domains[:, :16], domains[:, :16]], 1)
+    score = (seen == domains).double()
+    assert score[:, :16].mean() == 1
+    assert score[:, 16:].mean().item() == pytest.approx(0.5, abs=4 * 0.5 / (20_000 * 16) ** 0.5)
+    assert score.mean().item() == pytest.approx(0.75, abs=0.005)
+
+
+def test_38_the_mean_gradient_is_halved():
+    """Over batches, for a head that separates two domains along one axis."""
+    generator = torch.Generator().manual_seed(1)
+    slopes = {"right": [], "printed": []}
+    for _ in range(400):
+        d = torch.randint(0, 2, (64,), generator=generator).double()
+        x = torch.randn(64, generator=generator).double() + 2 * d - 1
+        for name in slopes:
+            w = torch.zeros((), dtype=torch.float64, requires_grad=True)
+            half = torch.cat([x[:32], x[:32]])
+            logits = w * (x if name == "right" else half)
+            nn.functional.binary_cross_entropy_with_logits(logits, d).backward()
+            slopes[name].append(w.grad.item())
+    right, printed = (np.array(v) for v in slopes.values())
+    error = printed.std() / 400**0.5 / abs(right.mean())
+    assert printed.mean() / right.mean() == pytest.approx(0.5, abs=5 * error)
+
+
+def test_39_class_labels_of_the_target_reach_the_loss():
+    """`generator` with model = "dann" fills the labels of each event, whatever file it is from."""
+    rows = [("_genie_", 1), ("gibuu", 2), ("_genie_", 3), ("gibuu", 1)]
+    batch_labels = np.zeros((4, 3))
+    for index, (_, label) in enumerate(rows):  # no branch looks at the file
+        batch_labels[index] = np.eye(3)[label - 1]
+    logits = torch.zeros(4, 3, requires_grad=True)
+    loss = -(torch.tensor(batch_labels) * logits.log_softmax(1)).sum(1).mean()
+    loss.backward()
+    target = torch.tensor(["gibuu" in file for file, _ in rows])
+    assert (logits.grad[target].abs().sum(1) > 0).all()
+
+
+def test_39_no_adversarial_run_reaches_the_fair_baseline(shokar):
+    runs = shokar.value[shokar.index.str.startswith("adversarial")]
+    assert len(runs) == 6
+    assert runs.max() < shokar.value["both to both"]
+
+
+def test_40_the_target_was_easier_and_equal_runs_differ_as_much_as_strengths(shokar):
+    value = shokar.value
+    assert value["GENIE to GiBUU"] > value["GENIE to GENIE"]
+    equal = abs(value["adversarial, 0.5"] - value["adversarial, 0.5 again"])
+    strengths = [value[f"adversarial, {s}"] for s in (0.1, 0.2, 0.4, 0.5, 0.7)]
+    assert equal > 0.9 * (max(strengths) - min(strengths))
+
+
+def test_41_every_node_has_the_same_purity_and_efficiency():
+    rng = np.random.default_rng(0)
+    scores, nodes, truth = rng.random(200), rng.random((200, 5)), rng.integers(0, 3, 200)
+
+    def node_pe(node):
+        for j in np.arange(0, 0.25, 0.01):
+            purity_list, efficiency_list = [], []
+            above, below = ([[], [], []] for _ in range(2))
+            for i in range(200):
+                (above if scores[i] >= j else below)[truth[i]].append(nodes[i, node])
+            purity_list.append(len(above[1]) / sum(map(len, above)))
+            efficiency_list.append(len(above[1]) / (len(above[1]) + len(below[1])))
+        return purity_list, efficiency_list
+
+    curves = [node_pe(node) for node in range(5)]
+    assert curves == [curves[0]] * 5
+    assert len(curves[0][0]) == 1, "of 25 cuts"
+
+
+def test_42_purity_does_not_depend_on_the_weights():
+    rng = np.random.default_rng(0)
+    scores, signal = rng.random(100), rng.random(100) < 0.5
+
+    def printed_purity(weights, j=0.4):
+        above = {s: [] for s in (True, False)}
+        for i in range(100):
+            if scores[i] >= j:
+                above[bool(signal[i])].append(scores[i] * weights[i])
+        return len(above[True]) / (len(above[True]) + len(above[False]))
+
+    heavy = np.where(signal, 10.0, 0.1)
+    assert printed_purity(np.ones(100)) == printed_purity(heavy)
+    ours = [purity_efficiency(scores, signal, [0.4], w).purity[0] for w in (np.ones(100), heavy)]
+    assert ours[0] == pytest.approx(printed_purity(heavy))
+    assert ours[1] > ours[0] + 0.3
+
+
+def test_43_training_accuracy_does_not_stop_a_network_that_overfits():
+    """EarlyStopping(monitor="accuracy", patience=10) on curves like those of a memory."""
+    epochs = np.arange(200)
+    training = 1 - 0.5 * np.exp(-epochs / 60)
+    validation = 0.7 - 0.5 * np.exp(-epochs / 8) - 0.001 * epochs
+
+    def stops(monitored, patience=10):
+        best, waited = -np.inf, 0
+        for epoch, value in enumerate(monitored):
+            best, waited = (value, 0) if value > best else (best, waited + 1)
+            if waited >= patience:
+                return epoch
+        return len(monitored)
+
+    assert stops(training) == 200
+    assert stops(validation) < 50
 
 
 # --- the page
