@@ -1,0 +1,304 @@
+"""Many small networks trained at once, each on events and random numbers of its own.
+
+Ten networks of a hundred thousand weights keep a device as busy as one of a million, so the
+random seeds, sample sizes and penalties of a study are trained side by side: one batched network
+(`torch.func.stack_module_state`, `vmap`), one optimiser that works weight by weight, no exchange
+between them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.functional import binary_cross_entropy_with_logits
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What a network is shown of its training events.
+
+    Attributes:
+        name: as in tables.
+        way: which copies are made, as in `disc.copies`; none for the event alone.
+        encouraged: whether the eight copies of an event come together, with a penalty on the
+            variance of the outputs.
+    """
+
+    name: str
+    way: str | None = None
+    encouraged: bool = False
+
+
+SCHEMES = {
+    s.name: s
+    for s in (
+        Scheme("none"),
+        Scheme("post", "post"),
+        Scheme("pre", "pre"),
+        Scheme("post-encouraged", "post", True),
+        Scheme("pre-encouraged", "pre", True),
+        Scheme("post-published", "post-published"),
+        Scheme("post-published-encouraged", "post-published", True),
+    )
+}
+"""Schemes that a chapter's `scheme` parameter may name."""
+
+
+@dataclass
+class Curve:
+    """How a training of K networks went.
+
+    Attributes:
+        steps: (C,) gradient steps at the checkpoints.
+        seconds: (C,) wall time of training at the checkpoints, validation left out.
+        auc: (C, K) on validation events.
+        loss: (C, K) binary cross-entropy on validation events, in nats.
+        chosen: (K,) index of the checkpoint with the best validation AUC, whose weights are kept.
+    """
+
+    steps: np.ndarray
+    seconds: np.ndarray
+    auc: np.ndarray
+    loss: np.ndarray
+    chosen: np.ndarray
+
+
+class Ensemble:
+    """K networks of one kind, evaluated and trained together on one device.
+
+    Args:
+        networks: the networks, alike but for their weights.
+        device: where they are to live.
+
+    Raises:
+        ValueError: for no networks.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], device: torch.device | str = "cpu"):
+        if not networks:
+            raise ValueError("an ensemble needs at least one network")
+        weights, buffers = stack_module_state([n.to(device) for n in networks])
+        self.weights = {name: w.detach().requires_grad_() for name, w in weights.items()}
+        self.buffers = buffers
+        self.device = torch.device(device)
+        self.skeleton = deepcopy(networks[0]).to("meta")
+        self.size = len(networks)
+
+    def __call__(self, x: Tensor, shared: bool = False) -> Tensor:
+        """Inputs (K, N, ...), or (N, ...) for all if `shared`, to logits (K, N)."""
+
+        def one(weights, buffers, x):
+            return functional_call(self.skeleton, (weights, buffers), (x,))
+
+        return vmap(one, in_dims=(0, 0, None if shared else 0))(self.weights, self.buffers, x)
+
+    @torch.no_grad()
+    def evaluate(self, x: Tensor, owner: Sequence[int] | None = None, batch: int = 500) -> Tensor:
+        """Logits (K, N) on the CPU.
+
+        Args:
+            x: (N, ...) for all networks, or (S, N, ...) with `owner`.
+            owner: which of the S sets each network gets, K numbers.
+            batch: items of a set at a time.
+        """
+        shared = owner is None
+        parts = x.split(batch, dim=0 if shared else 1)
+        pick = (lambda part: part) if shared else (lambda part: part[list(owner)])
+        values = [self(pick(part.to(self.device)), shared).float().cpu() for part in parts]
+        return torch.cat(values, 1)
+
+    def network(self, k: int) -> nn.Module:
+        """The k-th network as a module of its own, on the CPU."""
+        single = deepcopy(self.skeleton).to_empty(device="cpu")
+        state = {n: w[k].detach().cpu() for n, w in (self.weights | self.buffers).items()}
+        single.load_state_dict(state)
+        return single
+
+
+def objective(logits: Tensor, labels: Tensor, penalty: Tensor) -> Tensor:
+    """Cross-entropy plus penalty times the variance of the output over the copies, (K,).
+
+    Args:
+        logits: (K, events, copies).
+        labels: (K, events).
+        penalty: (K,), the weight of encouraged invariance; no effect on single copies.
+
+    The published loss: the mean over events of the squared standard deviation of the outputs, which
+    are probabilities.
+    """
+    target = labels[..., None].expand_as(logits)
+    loss = binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2))
+    if logits.shape[2] > 1:
+        loss = loss + penalty * logits.sigmoid().var(2).mean(1)
+    return loss
+
+
+def train(
+    ensemble: Ensemble,
+    cells: Tensor,
+    labels: Tensor,
+    sizes: Sequence[int],
+    owner: Sequence[int],
+    scheme: Scheme,
+    validation: tuple[Tensor, Tensor],
+    *,
+    steps: int,
+    images: int = 128,
+    rate: float = 1e-3,
+    penalty: float | Sequence[float] = 0.0,
+    checkpoints: int = 10,
+    seed: int = 0,
+    progress: bool = True,
+) -> Curve:
+    """Train all networks for the same number of steps on the same number of images a step.
+
+    Without encouragement a step takes `images` images, each of a random event and, if there are
+    copies, a random one of its copies.  With it, `images` / copies events come with all their
+    copies.  Events are drawn with replacement.
+
+    Args:
+        ensemble: the K networks; they keep the weights of their best checkpoint.
+        cells: (S, N, V, cells, 3), S training samples of N events with V copies each.
+        labels: (S, N).
+        sizes: how many events of its sample each network may see, K numbers.
+        owner: which sample each network has, K numbers.
+        scheme: what is shown.
+        validation: unturned events (S, M, cells, 3) and labels (S, M), that choose the checkpoint.
+        steps: gradient steps.
+        images: images a step.
+        rate: learning rate of Adam.
+        penalty: weight of encouraged invariance, one or K.
+        checkpoints: how often to look at the validation events.
+        seed: of the order of events and copies.
+        progress: show a bar.
+
+    Raises:
+        ValueError: if sizes or owners do not fit the ensemble or the samples, or a step has fewer
+            images than an event has copies.
+        FloatingPointError: at the first checkpoint after a loss that is not a finite number.
+    """
+    device, k = ensemble.device, ensemble.size
+    copies = cells.shape[2]
+    if len(sizes) != k or len(owner) != k or max(sizes) > cells.shape[1]:
+        raise ValueError(
+            f"{k} networks want as many sizes and owners, not {len(sizes)} and {len(owner)}, and "
+            f"no size above the {cells.shape[1]} events of a sample (largest: {max(sizes)})"
+        )
+    if scheme.encouraged and images < copies:
+        raise ValueError(f"images = {images} a step do not hold the {copies} copies of one event")
+    limit = torch.tensor(sizes, device=device)[:, None]
+    sample = torch.tensor(owner, device=device)[:, None]
+    weight = torch.as_tensor(penalty, dtype=torch.float32, device=device).expand(k)
+    chance = torch.Generator(device).manual_seed(seed)
+    optimiser = torch.optim.Adam(ensemble.weights.values(), lr=rate)
+    best = {name: w.detach().clone() for name, w in ensemble.weights.items()}
+    marks = np.unique(np.linspace(0, steps, checkpoints + 1).round().astype(int)[1:])
+    aucs, losses, seconds, spent = [], [], [], 0.0
+    events = images // copies if scheme.encouraged else images
+    bar = tqdm(total=steps, desc=f"training, {scheme.name}", unit="step", disable=not progress)
+    start = time.perf_counter()
+    for step in range(1, steps + 1):
+        pick = (torch.rand(k, events, generator=chance, device=device) * limit).long()
+        if scheme.encouraged:
+            x = cells[sample, pick].flatten(1, 2)
+        elif scheme.way is None:
+            x = cells[sample, pick, 0]
+        else:
+            turn = torch.randint(copies, pick.shape, generator=chance, device=device)
+            x = cells[sample, pick, turn]
+        logits = ensemble(x).reshape(k, events, -1)
+        loss = objective(logits, labels[sample, pick], weight)
+        optimiser.zero_grad()
+        loss.sum().backward()
+        optimiser.step()
+        if step in marks:
+            if not loss.isfinite().all():
+                wrong = loss.isfinite().logical_not().nonzero()[0].item()
+                raise FloatingPointError(
+                    f"the loss of network {wrong} is not a finite number by step {step}: lower the "
+                    f"rate, now {rate}, or its penalty, now {weight[wrong].item()}"
+                )
+            spent += time.perf_counter() - start
+            seconds.append(spent)
+            scores = ensemble.evaluate(validation[0], owner)
+            truth = validation[1].cpu()[list(owner)]
+            aucs.append([auc(s, t)[0] for s, t in zip(scores, truth, strict=True)])
+            entropy = binary_cross_entropy_with_logits(scores, truth, reduction="none")
+            losses.append(entropy.mean(1).tolist())
+            better = torch.tensor(np.argmax(aucs, 0) == len(aucs) - 1, device=device)
+            for name, w in ensemble.weights.items():
+                best[name][better] = w.detach()[better]
+            bar.update(step - bar.n)
+            start = time.perf_counter()
+    bar.close()
+    for name, w in ensemble.weights.items():
+        w.data.copy_(best[name])
+    return Curve(marks, np.array(seconds), np.array(aucs), np.array(losses), np.argmax(aucs, 0))
+
+
+def auc(scores: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Area under the ROC curve and its standard deviation (DeLong et al. 1988).
+
+    Args:
+        scores: (N,), larger for signal; ties count one half.
+        labels: (N,), 1 for signal.
+
+    Raises:
+        ValueError: for scores that are no numbers, or a class with fewer than two events.
+    """
+    s, y = (np.asarray(v.detach().cpu(), dtype=float) for v in (scores, labels))
+    if not np.isfinite(s).all():
+        raise ValueError(f"{(~np.isfinite(s)).sum()} of {len(s)} scores are NaN or infinite")
+    signal, background = s[y == 1], s[y == 0]
+    m, n = len(signal), len(background)
+    if min(m, n) < 2:
+        raise ValueError(f"{m} signal and {n} background events: two of each are needed")
+    ranks = rankdata(np.concatenate([signal, background]))
+    above = (ranks[:m] - rankdata(signal)) / n  # share of background below each signal event
+    below = 1 - (ranks[m:] - rankdata(background)) / m
+    error = (above.var(ddof=1) / m + below.var(ddof=1) / n) ** 0.5
+    return float(above.mean()), float(error)
+
+
+def efficiency(scores: Tensor, labels: Tensor, false_positive: float) -> float:
+    """Share of signal above the score that a share `false_positive` of background exceeds."""
+    background = scores[labels.cpu() == 0]
+    threshold = background.quantile(1 - false_positive)
+    return (scores[labels.cpu() == 1] > threshold).double().mean().item()
+
+
+def make_ensemble(
+    make: Callable[[], nn.Module],
+    cells: Tensor,
+    sizes: Sequence[int],
+    owner: Sequence[int],
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> Ensemble:
+    """K networks with weights of their own random seeds and the scale of their own events.
+
+    Args:
+        make: makes one network.
+        cells: (S, N, V, cells, 3); the first copy of the first `sizes[k]` events sets the scale.
+        sizes: how many events of its sample each network may see, K numbers.
+        owner: which sample each network has, K numbers.
+        seeds: of the weights, K numbers.
+        device: where the ensemble is to live.
+    """
+    networks = []
+    with torch.random.fork_rng(devices=[]):
+        for size, s, seed in zip(sizes, owner, seeds, strict=True):
+            torch.manual_seed(seed)
+            network = make()
+            network.set_scale(cells[s, :size, 0].cpu())
+            networks.append(network)
+    return Ensemble(networks, device)
