@@ -19,6 +19,12 @@ from torchvision.transforms import CenterCrop
 
 from parity_nb.calorimeters.augmentation import PUBLISHED_NAMES as NAMES
 from parity_nb.calorimeters.augmentation import PUBLISHED_SLOTS, published_selection
+from parity_nb.calorimeters.disc import (
+    UNIFORM,
+    draw_events,
+    turn_images,
+    turn_images_as_published,
+)
 from parity_nb.calorimeters.events import CLASSES
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
@@ -754,6 +760,31 @@ def test_43_training_accuracy_does_not_stop_a_network_that_overfits():
 
     assert stops(training) == 200
     assert stops(validation) < 50
+
+
+# --- Witkowski and Whiteson (2023)
+
+
+def test_44_a_half_turn_moves_the_image_by_a_cell():
+    # cv2.getRotationMatrix2D((16, 16), 180, 1) takes (i, j) to (32 - i, 32 - j)
+    image = torch.rand(1, 32, 32, generator=torch.Generator().manual_seed(0)).double()
+    turned = turn_images_as_published(image, 180)
+    right = half_turn(image)
+    assert torch.allclose(turn_images(image, 180), right)
+    assert torch.allclose(turned[:, 1:, 1:], right[:, :-1, :-1])
+    assert turned[:, 0].abs().max() < 1e-9 and turned[..., 0].abs().max() < 1e-9
+
+
+def test_45_lists_of_turned_images_lose_one_side_of_the_disc():
+    chance = torch.Generator().manual_seed(0)
+    images = UNIFORM.respond(draw_events(200, chance)[0], chance)
+    assert ((images > 0).sum((1, 2)) <= UNIFORM.capacity).all()
+    turned = turn_images_as_published(images, 45)
+    kept = UNIFORM.cells(turned, keep="first")
+    assert ((turned > 0).sum((1, 2)) > UNIFORM.capacity).all()
+    assert kept[..., 0].amax(1).mean() < 0.5
+    lost = 1 - kept[..., 2].sum(1) / turned.sum((1, 2))
+    assert 0.15 < lost.mean() < 0.45
 
 
 # --- the page
