@@ -205,6 +205,8 @@ def test_no_gap_means_the_same_physics():
     first, second = generator_named("A"), generator_named("B", gap=0)
     assert second == Generator(**{**vars(first), "weighted": True})
     assert generator_named("B") == GENERATORS["gibuu-like"]
+    half = generator_named("B", gap=0.5)
+    assert half.debris_nc == pytest.approx((first.debris_nc + generator_named("B").debris_nc) / 2)
 
 
 # --- sets
