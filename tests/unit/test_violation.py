@@ -273,7 +273,7 @@ def test_partners_restore_the_symmetric_world(events, region):
 
 def test_a_rectangle_is_invisible_to_the_cylinder_and_a_screw_is_not(events):
     """Rolls and half turns average a rectangle away; they cannot undo a screw."""
-    for region, seen_through in (("one side", False), ("slanted", True)):
+    for region, seen_through in (("one-side", False), ("slanted", True)):
         count = positive_fraction(pseudoscalar(events[recorded(events, region, seed=9)]))
         assert (min(count.p_exact, 1 - count.p_exact) < 1e-6) == seen_through
 
@@ -292,7 +292,7 @@ def test_quality_given_by_hand():
 
 
 def test_bad_acceptance():
-    with pytest.raises(ValueError, match="none, one side, slanted"):
+    with pytest.raises(ValueError, match="none, one-side, slanted"):
         efficiency(draw(3), "top")
     with pytest.raises(ValueError, match="not a probability"):
         efficiency(draw(3), "slanted", seen=2)

@@ -36,12 +36,12 @@ def _slanted(eta: Tensor, phi: Tensor) -> Tensor:
 
 REGIONS = {
     "none": lambda eta, phi: torch.zeros_like(eta, dtype=torch.bool),
-    "one side": _one_side,
+    "one-side": _one_side,
     "slanted": _slanted,
 }
 """Regions that are nearly dead, by name.
 
-one side: a rectangle on one side of the collision, half of the azimuth.  It is not its own image
+one-side: a rectangle on one side of the collision, half of the azimuth.  It is not its own image
 under the eta flip, but it is under a reflection of the azimuth.
 slanted: a band that winds like a screw.  It has no mirror at all."""
 
