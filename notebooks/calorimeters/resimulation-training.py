@@ -203,13 +203,13 @@ table.round(4)
 # %% [markdown]
 # Encouraged invariance should leave a network that gives the copies of an event the same output.
 # A hundred test events of each sample, turned before the detector, show how far it is: the scatter
-# over copies, and what share of the scatter over events that is.
+# over the copies of an event, and what share of the whole scatter that is.
 
 # %%
 turned = copies(test_points[:, :100].flatten(0, 1), sees, "pre", chance("turned"))
 turned = turned.reshape(networks, 800, *turned.shape[2:])
 output = ensemble.evaluate(turned, owner).sigmoid().reshape(len(grid), 100, 8)
-table["scatter of outputs"] = output[..., 0].std(1)
+table["scatter of outputs"] = output.flatten(1).std(1)
 table["over copies"] = output.var(2).mean(1).sqrt()
 table["share"] = table["over copies"] / table["scatter of outputs"]
 table[["events", "scatter of outputs", "over copies", "share"]].round(4)

@@ -133,6 +133,8 @@ for ax, text in zip(axes[0], ("as it is", "turned before", "turned after"), stri
     ax.text(0, 1.08, text, ha="center")
 for row, sees in zip(axes, (UNIFORM, OBLONG), strict=True):
     row[0].set_ylabel(f"{sees.name}, y")
+for ax in axes[1]:
+    ax.set_xlabel("x")
 plt.show()
 
 # %% [markdown]
@@ -303,7 +305,7 @@ for name in five:
     ensemble, curves[name] = trained(SCHEMES[name], [30.0])
     found[name] = [auc(scores, label) for scores in ensemble.evaluate(test_cells)]
 
-# %% mystnb={"figure": {"caption": "Area under the ROC curve on the validation events against gradient steps, non-uniform detector, FCN, mean over networks.", "name": "fig-resimulation-steps"}, "image": {"alt": "Five curves that rise from about one half; the curve without copies turns down soonest."}}
+# %% mystnb={"figure": {"caption": "Area under the ROC curve on the validation events against gradient steps, non-uniform detector, FCN, mean over networks.", "name": "fig-resimulation-steps"}, "image": {"alt": "Five curves of the validation AUC against the number of gradient steps, one a scheme."}}
 for name, curve in curves.items():
     plt.plot(curve.steps, curve.auc.mean(1), label=name)
 plt.gca().set(xlabel="gradient steps", ylabel="validation AUC")
@@ -311,6 +313,11 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
+# The validation events are the same for all five, so the curves move up and down together by about
+# the error of one AUC of so few events; their order is better known than their height.  How many
+# events are left out of the training to choose a checkpoint matters, too: without that choice, *none*
+# would have to be stopped by guess.
+#
 # On test events, with the weights that were best on validation events; the error is that of the test
 # sample, one and the same for all, and two networks say little about the scatter between samples.
 
@@ -354,10 +361,11 @@ collapse["scatter of outputs"] = scores.sigmoid().std(2).mean(1)
 collapse["cross-entropy"] = [entropy(g, label.cpu().expand_as(g)).item() for g in scores]
 collapse.round(4)
 
-# %% mystnb={"figure": {"caption": "What a growing penalty does to the scatter of the outputs over events, and to the area under the ROC curve.", "name": "fig-resimulation-collapse"}, "image": {"alt": "Two panels against the penalty on a logarithmic axis: the scatter of outputs falls by orders of magnitude, the area under the curve changes little at first."}}
+# %% mystnb={"figure": {"caption": "What a growing penalty does to the scatter of the outputs over events, and to the area under the ROC curve.", "name": "fig-resimulation-collapse"}, "image": {"alt": "Two panels against the penalty on a logarithmic axis: the scatter of the outputs, also logarithmic, and the area under the curve with error bars."}}
 fig, axes = plt.subplots(1, 2, figsize=(6.8, 2.8))
 for ax, name in zip(axes, ("scatter of outputs", "AUC"), strict=True):
-    ax.plot(np.maximum(penalties, 0.1), collapse[name], "o-")
+    error = 0 * collapse["AUC"] if ax is axes[0] else summary["error"].mean()
+    ax.errorbar(np.maximum(penalties, 0.1), collapse[name], error, fmt="o-")
     ax.set(xscale="log", xlabel="penalty (0 drawn at 0.1)", ylabel=name)
 axes[0].set_yscale("log")
 plt.show()
