@@ -314,9 +314,9 @@ plt.show()
 
 # %% [markdown]
 # The validation events are the same for all five, so the curves move up and down together by about
-# the error of one AUC of so few events; their order is better known than their height.  How many
-# events are left out of the training to choose a checkpoint matters, too: without that choice, *none*
-# would have to be stopped by guess.
+# the error of one AUC of so few events; their order is better known than their height.  They also
+# choose the checkpoint: without that choice *none* would be judged after it has learned its events by
+# heart.
 #
 # On test events, with the weights that were best on validation events; the error is that of the test
 # sample, one and the same for all, and two networks say little about the scatter between samples.
