@@ -60,7 +60,7 @@ from parity_nb.statistics import paired
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
-networks: str = "simple cylinder:0.5"  # networks to train, by name, with a width if not the published one, such as vgg:0.25
+networks: str = "simple cylinder@0.5"  # networks to train, by name, with a width if not the published one, such as vgg@0.25
 events: int = 1000  # training events a class
 tests: int = 1000  # test events a class, the same for every seed
 steps: int = 100  # gradient steps of each network
@@ -163,8 +163,8 @@ for label, name in enumerate(test_on.classes):
 
 # %%
 def build(words):
-    """A network from `name` or `name:width`."""
-    name, _, width = words.partition(":")
+    """A network from `name` or `name@width`."""
+    name, _, width = words.partition("@")
     torch.manual_seed(seed)
     return choose("networks", name, CLASSIFIERS)(len(train_on.classes), float(width or 1))
 
@@ -173,7 +173,7 @@ def build(words):
 how = recipe(steps, len(train_on), batch)
 times = {}
 for words in networks.split():
-    model, name = build(words), words.partition(":")[0]
+    model, name = build(words), words.partition("@")[0]
     times[name] = train(model, train_on, how, seed).seconds
     outputs[name] = logits(model, test_on)
     weights = sum(p.numel() for p in model.parameters())
@@ -222,7 +222,7 @@ plt.show()
 # Which labels does the last of the networks give to which events?
 
 # %% mystnb={"figure": {"caption": "Confusion matrix of the last network: rows are the truth, columns the label given, in per cent of the row.", "name": "fig-black-holes-confusion"}, "image": {"alt": "Square table with shaded cells; the diagonal cells are darkest for sphalerons and for the extreme black holes."}}
-last = networks.split()[-1].partition(":")[0]
+last = networks.split()[-1].partition("@")[0]
 shares = confusion(outputs[last], labels)
 fig, ax = plt.subplots(figsize=(4.8, 3.6))
 ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)

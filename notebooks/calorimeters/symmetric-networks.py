@@ -58,8 +58,8 @@ from parity_nb.symmetry import Element, Group, Symmetrised, equivariance_error, 
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
-network: str = "simple"  # network that is trained with and without augmentation, with a width, such as plain:0.5
-exact_network: str = "cylinder:0.5"  # exactly symmetric network, with a width
+network: str = "simple"  # network that is trained with and without augmentation, with a width, such as plain@0.5
+exact_network: str = "cylinder@0.5"  # exactly symmetric network, with a width
 schemes: str = "eta flip,phi roll,all"  # augmentations: eta flip, half turn, phi roll, flips, all
 events: int = 500  # training events a class
 offset: int = 0  # events that each seed may use; 0: as many as `events`, so that seeds share none
@@ -279,8 +279,8 @@ print(f"{len(train_on)} events to train on, {len(labels)} to test on, {how.epoch
 
 # %%
 def build(words, weights):
-    """A network from `name` or `name:width`, with weights of a random seed."""
-    name, _, width = words.partition(":")
+    """A network from `name` or `name@width`, with weights of a random seed."""
+    name, _, width = words.partition("@")
     torch.manual_seed(weights)
     return choose("network", name, CLASSIFIERS)(classes, float(width or 1))
 
