@@ -164,20 +164,10 @@ def test_cracks_lose_energy_and_towers_do_not(some):
     assert total["towers"] == pytest.approx(total["uniform"], rel=1e-4)
 
 
-def test_subsystems_have_their_own_pixels_and_symmetries(some):
-    quiet = Detector(noise=False)
-    seen = quiet.subsystems(some)
-    flipped = quiet.subsystems(some.eta_flip())
-    assert {name: tuple(x.shape) for name, x in seen.items()} == {
-        "tracker": (60, 1, 64, 64), "electromagnetic": (60, 1, 64, 64),
-        "hadronic": (60, 1, 32, 32), "muon": (60, 1, 16, 16)}  # fmt: skip
-    for name in seen:
-        assert relative(mirror(seen[name]), flipped[name]) < 1e-3
-    only = quiet.subsystems(single(MUON, 40.0, 1.0, 1.0, -1), sizes={"muon": (8, 4)})
-    assert only["muon"].shape == (1, 1, 8, 4)
-    assert only["muon"].sum().item() == pytest.approx(40.0)
-    with pytest.raises(ValueError, match="tracker"):
-        quiet.subsystems(some, sizes={"calorimeter": (3, 3)})
+def test_muons_leave_tracks_and_no_energy():
+    image = Detector(noise=False).images(single(MUON, 40.0, 1.0, 1.0, -1))[0]
+    assert image[TRACKS].sum().item() == pytest.approx(40.0)
+    assert image[:TRACKS].sum() == 0
 
 
 def test_events_without_particles_are_dark():

@@ -12,7 +12,6 @@ from Moliere radius and interaction length, and reaches the neighbours.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,14 +40,6 @@ TRACK_REACH = 2.5
 """Largest |eta| of a track."""
 
 SEGMENTATIONS = ("uniform", "towers", "cracks")
-
-SUBSYSTEMS: dict[str, tuple[int, int]] = {
-    "tracker": (64, 64),
-    "electromagnetic": (64, 64),
-    "hadronic": (32, 32),
-    "muon": (16, 16),
-}
-"""Rows and columns of each subsystem's own images in `Detector.subsystems`."""
 
 CHUNK = 1000
 """Events seen at a time, which bounds the memory."""
@@ -158,49 +149,6 @@ class Detector:
             )
             out.append(torch.stack(layers, 1))
         return torch.cat(out)
-
-    def subsystems(
-        self,
-        particles: Particles,
-        seed: int = 0,
-        device: torch.device | str | None = None,
-        sizes: Mapping[str, tuple[int, int]] | None = None,
-    ) -> dict[str, Tensor]:
-        """One image (n, 1, rows, columns) a subsystem, each with pixels of its own size.
-
-        The four of `SUBSYSTEMS`: tracks without muons, the two calorimeters, and muons by
-        their transverse momentum up to |eta| = 2.5.
-
-        Args:
-            particles: of n events.
-            seed: random seed of efficiencies and resolutions.
-            device: where to compute; that of the particles if not given.
-            sizes: rows and columns of the subsystems that are wanted; `SUBSYSTEMS` if not given.
-
-        Raises:
-            ValueError: for an unknown subsystem.
-        """
-        sizes = dict(SUBSYSTEMS if sizes is None else sizes)
-        for name in sizes:
-            choose("subsystem", name, SUBSYSTEMS)
-        out: dict[str, list[Tensor]] = {name: [] for name in sizes}
-        for part, generator in self._chunks(particles, seed, device):
-            muon = part.kind == MUON
-            chosen = {
-                "tracker": ~muon,
-                "muon": muon,
-                "electromagnetic": (part.kind == PHOTON) | (part.kind == ELECTRON),
-                "hadronic": (part.kind == CHARGED_HADRON) | (part.kind == NEUTRAL_HADRON),
-            }
-            for name, (rows, columns) in sizes.items():
-                some = part.where(chosen[name])
-                if name in CHANNELS:
-                    towers = _Towers.build(self.segmentation, rows, columns, self.dead)
-                    layer = self._calorimeter(some, CHANNELS.index(name), towers, generator)
-                else:
-                    layer = self._tracks(some, rows, columns, generator)
-                out[name].append(layer[:, None])
-        return {name: torch.cat(layers) for name, layers in out.items()}
 
     def _chunks(self, particles: Particles, seed: int, device: torch.device | str | None):
         device = torch.device(device) if device is not None else particles.event.device

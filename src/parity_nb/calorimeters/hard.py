@@ -37,7 +37,7 @@ SPECIES = (
     (24, 3),
     (-24, 3),
     (25, 1),
-    (GRAVITON, 8),
+    (GRAVITON, 3),
 )
 """What a black hole radiates: every degree of freedom of the standard model alike, and gravitons.
 
@@ -196,7 +196,7 @@ def black_holes(
     """Black holes that evaporate: particle after particle, each from what the last one left.
 
     Energies follow E^2 exp(-E/T) in the rest frame of the hole, up to half its mass.  Below the
-    Planck scale the thermal picture ends, and the rest bursts into two to four particles that
+    Planck scale the thermal picture ends, and the rest bursts into two to six particles that
     share flat phase space.  Species are drawn until charge, baryon and lepton number are those
     of the incoming quarks.  Neither rotation nor greybody factors are modelled.
 
@@ -220,23 +220,24 @@ def black_holes(
         if not alive.any():
             break
     rest = _mass(hole)
-    size = 2 + torch.multinomial(torch.tensor(BURST), n, replacement=True, generator=generator)
-    burst = torch.zeros((n, 4, 4), dtype=rest.dtype)
-    for k in (2, 3, 4):
+    size = 2 + (torch.rand((n, MOST_IN_BURST - 2), generator=generator) < BURST).sum(1)
+    burst = torch.zeros((n, MOST_IN_BURST, 4), dtype=rest.dtype)
+    for k in range(2, MOST_IN_BURST + 1):
         burst[size == k, :k] = phase_space(k, rest[size == k], generator)
     burst = boost(burst, hole[:, None].expand_as(burst))
     momentum = torch.cat([torch.stack([q for q, _ in radiated], 1), burst], 1)
     present = torch.stack([a for _, a in radiated], 1)
-    present = torch.cat([present, torch.arange(4) < size[:, None]], 1)
+    present = torch.cat([present, torch.arange(MOST_IN_BURST) < size[:, None]], 1)
     code = _species(present, incoming, generator)
     return _partons(momentum, code, present, total, incoming, torch.ones_like(code))
 
 
 MOST_EMISSIONS = 24
 """More particles no hole emits before its mass is below the Planck scale."""
-BURST = (0.2, 0.4, 0.4)
-"""Probabilities of two, three and four particles in the final burst, fitted to the published
-number of hit pixels."""
+MOST_IN_BURST = 6
+"""Particles in the final burst: two, and up to four more by tosses of a coin."""
+BURST = 0.75
+"""Probability of heads, fitted to the published number of hit pixels."""
 
 
 def _thermal(temperature: Tensor, most: Tensor, generator: torch.Generator) -> Tensor:

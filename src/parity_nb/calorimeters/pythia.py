@@ -249,3 +249,38 @@ def _generations(codes: np.ndarray, momenta: np.ndarray, groups: np.ndarray) -> 
             inside.append(_row(codes[i], 1, (mother, mother), (0, tag), momenta[i]))
             tag += 1
     return rows + inside
+
+
+# --- the reference that the package carries
+
+
+def write_reference(path: Path, n: int = 1500, seed: int = 0) -> None:
+    """Make the histograms that `summary.stored` reads; some minutes.
+
+    Args:
+        path: of the JSON file.
+        n: events of each class.
+        seed: random seed.
+    """
+    from importlib.metadata import version
+
+    from parity_nb.calorimeters.detector import Detector
+    from parity_nb.calorimeters.summary import summarise, to_json
+
+    summaries = {}
+    for name, make in (("BH_n4_M10", black_holes), ("SPH_9", sphalerons)):
+        particles = make(n, seed=seed)
+        summaries[name] = summarise(particles, Detector().images(particles, seed))
+    provenance = {
+        "made by": "python -m parity_nb.calorimeters.pythia",
+        "pythia8mc": version("pythia8mc"),
+        "settings": "defaults: tune Monash 2013, initial and final showers, multiple interactions",
+        "seed": str(seed),
+    }
+    part = path.with_suffix(".part")
+    part.write_text(to_json(summaries, provenance), encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    write_reference(Path(__file__).with_name("pythia.json"))
