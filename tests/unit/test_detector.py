@@ -38,7 +38,8 @@ def single(kind, pt=50.0, eta=0.3, phi=0.5, charge=0):
 
 
 def relative(x, y):
-    return ((x - y).norm() / x.norm()).item()
+    """Difference of images in logarithms, where soft towers count as well."""
+    return ((x.log1p() - y.log1p()).norm() / x.log1p().norm()).item()
 
 
 def test_shape_channels_and_units(some):
@@ -70,6 +71,17 @@ def test_hadronic_showers_are_wider():
     assert (neutron > 0.5).sum() > (photon > 0.5).sum() >= 1
     point = Detector(noise=False, moliere=0, interaction=0).images(single(NEUTRAL_HADRON))
     assert (point > 0).sum() == 1
+
+
+def test_a_shower_is_highest_where_it_is_even_if_it_is_wider_than_a_tower():
+    quiet = Detector(noise=False, thresholds=(0, 0), significance=0)
+    forward = single(PHOTON, 20.0, 4.5, 2.5 * 2 * math.pi / 50)
+    image = quiet.images(forward)[0, ELECTROMAGNETIC]
+    peak = divmod(image.argmax().item(), 50)
+    assert peak[0] == 27
+    assert image.sum().item() == pytest.approx(forward.energy.item(), rel=1e-3)
+    around = image[peak[0] - 1 : peak[0] + 2, peak[1] - 1 : peak[1] + 2]
+    assert (around > 0.05 * image.sum()).all()
 
 
 def test_the_field_bends_by_the_textbook_angle():
@@ -107,21 +119,22 @@ def test_without_noise_the_eta_flip_commutes_exactly(some, segmentation):
 def test_rotation_by_a_pixel_is_a_roll(some):
     quiet = Detector(noise=False)
     turned = quiet.images(some.phi_rotation(2 * math.pi / 50 * 7))
-    assert relative(roll(quiet.images(some), 7), turned) < 1e-2
+    assert relative(roll(quiet.images(some), 7), turned) < 0.02
     # ... of the towers of Delphes it is not
     coarse = Detector(segmentation="towers", noise=False)
     turned = coarse.images(some.phi_rotation(2 * math.pi / 50 * 7))
-    assert relative(roll(coarse.images(some), 7), turned) > 0.05
+    assert relative(roll(coarse.images(some), 7), turned) > 0.1
 
 
 def test_the_half_turn_needs_the_charges_turned_round_as_well(some):
-    quiet = Detector(noise=False)
+    quiet, rounding = Detector(noise=False), 0.02  # a tower at its threshold may fall either way
     images = quiet.images(some)
-    assert relative(half_turn(images), quiet.images(some.half_turn())) > 0.02
-    assert relative(half_turn(images), quiet.images(some.half_turn().conjugate())) < 1e-3
-    assert relative(mirror_vertical(images), quiet.images(some.phi_flip().conjugate())) < 1e-3
+    assert relative(half_turn(images), quiet.images(some.half_turn())) > 0.1
+    assert relative(half_turn(images), quiet.images(some.half_turn().conjugate())) < rounding
+    assert relative(mirror_vertical(images), quiet.images(some.phi_flip().conjugate())) < rounding
     no_field = Detector(noise=False, field=0.0)
-    assert relative(half_turn(no_field.images(some)), no_field.images(some.half_turn())) < 1e-3
+    turned = no_field.images(some.half_turn())
+    assert relative(half_turn(no_field.images(some)), turned) < rounding
 
 
 def test_noise_keeps_the_mean_and_follows_the_seed():
@@ -183,3 +196,31 @@ def test_events_without_particles_are_dark():
 def test_impossible_detectors_are_refused(change):
     with pytest.raises(ValueError, match="|".join([*change, "pixel"])):
         Detector(**change)
+
+
+# --- summaries
+
+
+def test_summaries_survive_their_file_and_the_package_has_pythias(some):
+    import json
+
+    from parity_nb.calorimeters.summary import EDGES, stored, summarise, to_json
+
+    mine = summarise(some, Detector().images(some))
+    assert mine.n == 60
+    assert mine.counts["lit pixels"].sum() == 60
+    assert mine.density("eta").sum() == pytest.approx(
+        (some.eta.abs() < 5).sum().item() / 60, rel=1e-3
+    )
+    again = json.loads(to_json({"x": mine}, {"seed": "0"}))["summaries"]["x"]
+    assert again["counts"]["eta"] == mine.counts["eta"].tolist()
+    summaries, origin = stored()
+    assert set(summaries) == {"BH_n4_M10", "SPH_9"}
+    assert origin["pythia8mc"].startswith("8.")
+    for s in summaries.values():
+        assert {name: len(c) for name, c in s.counts.items()} == {
+            name: len(edges) - 1 for name, edges in EDGES.items()
+        }
+        assert 200 < s.means["lit pixels"][0] < 450
+    with pytest.raises(ValueError, match="60 events"):
+        summarise(some, torch.zeros(3, 3, 50, 50))

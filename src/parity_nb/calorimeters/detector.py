@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -85,7 +86,8 @@ class Detector:
         radius: of the solenoid, in m.
         half_length: of the solenoid, in m.
         moliere: Moliere radius in m, that holds 90 % of an electromagnetic shower; 0: no width.
-        interaction: interaction length in m, a radius that holds 95 % of a hadronic shower.
+        interaction: interaction length in m, a radius that holds 95 % of a hadronic shower.  A
+            shower is shared among a tower and its eight neighbours and goes no farther.
         noise: draw efficiencies and resolutions at random; without it the response is a
             function of the particles, exactly.
         thresholds: smallest energies of a tower in GeV, electromagnetic and hadronic.  The card
@@ -279,6 +281,13 @@ def _cell(position: Tensor, cells: int) -> Tensor:
     return position.floor().long().clamp(0, cells - 1)
 
 
+def _shares(edges: list[Tensor], width: Tensor) -> list[Tensor]:
+    """Shares of a Gaussian shower in three cells between four edges; they add up to one."""
+    below = [_below(edge / width) for edge in edges]
+    total = below[3] - below[0]
+    return [(high - low) / total for low, high in pairwise(below)]
+
+
 def _below(x: Tensor) -> Tensor:
     """Gaussian probability below x."""
     return 0.5 + 0.5 * torch.erf(x * math.sqrt(0.5))
@@ -370,16 +379,15 @@ class _Towers:
         position = (phi + math.pi) / (2 * math.pi) * self.rows
         row = position.floor()
         width = (spread * self.rows / (2 * math.pi)).clamp(min=1e-6)
-        low, high = _below((row - position) / width), _below((row + 1 - position) / width)
-        return row.long(), [low, high - low, 1 - high]
+        return row.long(), _shares([row + k - position for k in (-1, 0, 1, 2)], width)
 
     def shares_eta(self, eta: Tensor, spread: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Column of each eta, and the shares of it and its two neighbours; none is lost."""
+        """Column of each eta, and the shares of it and its two neighbours."""
         column = (torch.searchsorted(self.edges, eta, right=True) - 1).clamp(0, self.columns - 1)
-        width = spread.clamp(min=1e-6)
-        low = _below((self.edges[column] - eta) / width)
-        high = _below((self.edges[column + 1] - eta) / width)
-        return column, [low, high - low, 1 - high]
+        # beyond the ends, columns like the last ones: what falls there goes back into those
+        first, last = 2 * self.edges[:1] - self.edges[1:2], 2 * self.edges[-1:] - self.edges[-2:-1]
+        edges = torch.cat([first, self.edges, last])
+        return column, _shares([edges[column + k] - eta for k in range(4)], spread.clamp(min=1e-6))
 
     def image(self, energies: Tensor) -> Tensor:
         """(n, count) -> (n, pixel rows, pixel columns)."""
