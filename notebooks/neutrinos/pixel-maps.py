@@ -96,7 +96,7 @@ facts = {
     "energy loss of a fast muon": f"{detector.MIP * detector.DENSITY:.1f} MeV/cm",
     "range of a muon of 1 GeV": f"{passage.range_of(1000.0, passage.MUON) / 100:.1f} m",
     "range of a proton of 100 MeV": f"{passage.range_of(100.0, passage.PROTON):.1f} cm",
-    "pions meet a nucleus after, on average": f"{detector.INTERACTION:.0f} cm",
+    "pions and protons meet a nucleus after, on average": f"{detector.INTERACTION:.0f} cm",
 }
 pd.Series(facts, name="simulated detector").to_frame()
 
@@ -153,10 +153,10 @@ pd.DataFrame({name: vars(model) for name, model in GENERATORS.items()})
 # The knob `gap` of `simulate.events` moves the second model towards the first (0) or leaves it (1).
 # Charged currents of $\nu_\mu$ and $\nu_e$ and neutral currents, a third each, are drawn over the
 # whole detector and written to files as the experiment has them, two for each generator.  A folder
-# of real files, with "genie" or "gibuu" in their names, would take the place of these.
+# of real files, with "genie" in the names of those of the first, would take the place of these.
 
 # %%
-scratch = tempfile.TemporaryDirectory()
+scratch = tempfile.TemporaryDirectory()  # gone when the notebook ends
 place = Path(folder or scratch.name)
 if not folder:
     for name in GENERATORS:
@@ -164,6 +164,9 @@ if not folder:
         for part, chosen in enumerate((slice(None, n_events // 2), slice(n_events // 2, None))):
             write_simulated(place / f"{name}_{part}.h5", made[chosen], seed)
 paths = sorted(place.glob("*.h5"))
+genie = np.array(["genie" in path.name for path in paths], bool)
+if genie.all() or not genie.any():
+    raise ValueError(f"{place}: some .h5 files must have 'genie' in their names, others not")
 print(*(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB" for path in paths), sep="\n")
 
 # %% [markdown]
@@ -188,8 +191,7 @@ with EventFile(paths[0]) as file:
 
 # %%
 index = read_index(paths, {"numu": NUMU, "nue": NUE})
-genie = ["genie" in path.name for path in paths]
-index["generator"] = np.where(np.array(genie)[index["file"]], *GENERATORS)
+index["generator"] = np.where(genie[index["file"]], *GENERATORS)
 index = index.groupby("generator").head(n_events).reset_index(drop=True)
 index[["file", "row", "run", "evt", "subevt", "label", "mode", "energy", "weight", "numu"]].head(3)
 

@@ -98,6 +98,16 @@ def test_a_muon_leaves_its_scintillator_share_of_the_energy(rng):
     assert stop[0, 2] == pytest.approx(passage.range_of(800.0, passage.MUON), rel=0.1)
 
 
+def test_fast_hadrons_meet_a_nucleus_before_they_stop(rng):
+    n = 1000
+    start, up = np.zeros((n, 3)), np.tile([0, 0, 1.0], (n, 1))
+    for mass in (passage.PION, passage.PROTON):
+        _, stop = passage.tracks(np.full(n, 2000.0), start, up, mass, rng)
+        length = np.linalg.norm(stop, axis=1)
+        assert length.max() < passage.range_of(2000.0, mass)
+        assert length.mean() == pytest.approx(detector.INTERACTION, rel=0.15)
+
+
 def test_the_end_of_a_track_is_its_brightest_part(rng):
     up = np.array([[0, 0, 1.0]])
     left, _ = passage.tracks(np.array([800.0]), np.zeros((1, 3)), up, passage.MUON, rng)

@@ -56,7 +56,7 @@ MOLIERE = 21.2 / CRITICAL * X0
 STEEL_LOSS = 1.45 * 7.87
 """Energy loss of a fast particle in iron, MeV/cm.  {P}"""
 INTERACTION = 80.0
-"""Nuclear interaction length, cm: some 80 g/cm2 for CH2 and 107 for PVC {P}; for pions."""
+"""Nuclear interaction length of hadrons, cm: 80 g/cm2 for CH2 and 107 for PVC {P}."""
 BIRKS = 0.012
 """Birks' constant of the scintillator, g/(MeV cm2)."""
 

@@ -1,4 +1,4 @@
-"""What particles leave behind in the detector: tracks, showers, and the ends of pions.
+"""What particles leave behind in the detector: tracks, showers, and the ends of hadrons.
 
 Every function takes all its particles at once and returns `Deposits`, one row a small piece of
 energy.  Positions are in cm, energies in MeV.
@@ -81,7 +81,7 @@ def tracks(
     mass: float,
     rng: np.random.Generator,
 ) -> tuple[Deposits, np.ndarray]:
-    """Charged particles that ionise and scatter until they stop or, if pions, meet a nucleus.
+    """Charged particles that ionise and scatter until they stop or, if hadrons, meet a nucleus.
 
     Light follows Birks' law, angles Highland's formula.  In the muon catcher a centimetre slows
     as much as `denser()` of them elsewhere, and most of that energy stays in the steel, unseen.
@@ -100,7 +100,7 @@ def tracks(
         return Deposits(np.zeros(0, int), np.zeros((0, 3)), np.zeros(0)), start.copy()
     length = range_of(energy, mass)
     meets = np.full(len(energy), np.inf)
-    if mass == PION:
+    if mass != MUON:
         meets = rng.exponential(INTERACTION, len(energy))
     seen = np.minimum(np.minimum(length, meets), LONGEST)
     steps = max(1, int(np.ceil(seen.max() / STEP)))
@@ -130,14 +130,14 @@ def tracks(
     which, piece = np.nonzero(inside)
     deposits = Deposits(which, middle[which, piece], light[which, piece])
     last = path[np.arange(len(path)), inside.sum(1) - 1]
-    if mass == PION:
+    if mass != MUON:
         kept = energy_left(np.maximum(length - seen, 0), mass)
         deposits = merge(deposits, _stars(np.where(meets < length, kept, 0), last, rng))
     return deposits, last
 
 
 def _stars(energy: np.ndarray, where: np.ndarray, rng: np.random.Generator) -> Deposits:
-    """Where pions meet nuclei: a fifth to seven tenths of what they had left shows up nearby."""
+    """Where hadrons meet nuclei: a fifth to seven tenths of what they had left shows up nearby."""
     seen = ACTIVE * energy * rng.uniform(0.2, 0.7, len(energy))
     number = np.ceil(seen / 8).astype(int)
     which = np.repeat(np.arange(len(energy)), number)
