@@ -79,7 +79,7 @@ GENERATORS = {
         neutral=0.28,
         absorption=0.15,
         rescattering=0.25,
-        debris=2.0,
+        debris=1.8,
         debris_nc=0.7,
         debris_energy=0.08,
     ),
