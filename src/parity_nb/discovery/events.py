@@ -11,7 +11,8 @@ A simplified shower and not a full event generator; the scales are those of the 
 - *Narrow*: a particle of 3.5 TeV decays into two quark-like jets that hardly shower, as jets of a
   few hadrons would look like.  Simpler than normal, not more complicated.
 
-Momenta are smeared by 5 % and 0.005 rad.  Nothing else of a detector is simulated.
+Momenta are smeared by 5 % a particle and 5 % a jet, angles by 0.005 rad.  Nothing else of a
+detector is simulated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from parity_nb.naming import choose
 
-PARTICLES = 32
+PARTICLES = 64
 """Particles kept of each jet, those with the most transverse momentum."""
 
 LEVELS = 5
@@ -67,13 +68,16 @@ DAUGHTERS = (500.0, 100.0)
 SMEARING = 0.05, 0.005
 """Relative error of a momentum, and error of an angle in radians."""
 
+JET_SCALE = 0.05
+"""Relative error that all momenta of a jet share."""
+
 
 @dataclass(frozen=True)
 class Events:
     """Events of two jets.
 
     Attributes:
-        particles: (N, 2, 32, 3) float32: transverse momentum in GeV, pseudorapidity and azimuth in
+        particles: (N, 2, 64, 3) float32: transverse momentum in GeV, pseudorapidity and azimuth in
             radians of the particles of each jet, the hardest first; zeros where there is none.
         signal: (N,) bool.
         name: what they are.
@@ -235,11 +239,12 @@ def _shower(
 
 
 def _assemble(jets: list[Tensor], axes: list[Tensor], chance: torch.Generator) -> Tensor:
-    """Jets about their axes -> (N, 2, 32, 3) with smeared momenta, the harder jet first."""
+    """Jets about their axes -> (N, 2, 64, 3) with smeared momenta, the harder jet first."""
     parts = []
     for jet, axis in zip(jets, axes, strict=True):
         jet = _hadrons(jet, chance)
-        pt = jet[..., 0] * (1 + SMEARING[0] * torch.randn(jet.shape[:2], generator=chance))
+        scale = 1 + JET_SCALE * torch.randn(len(jet), 1, generator=chance)
+        pt = scale * jet[..., 0] * (1 + SMEARING[0] * torch.randn(jet.shape[:2], generator=chance))
         place = jet[..., 1:] + axis[:, None, 1:]
         place = place + SMEARING[1] * torch.randn(place.shape, generator=chance)
         parts.append(torch.cat([pt[..., None], place], dim=-1))
@@ -259,7 +264,7 @@ def _hadrons(jet: Tensor, chance: torch.Generator) -> Tensor:
 
 
 def _sorted(particles: Tensor) -> Tensor:
-    """The 32 hardest particles of each jet above 1 GeV, azimuths wrapped, the harder jet first."""
+    """The hardest particles of each jet above 1 GeV, azimuths wrapped, the harder jet first."""
     pt = torch.where(particles[..., 0] > CUTOFF, particles[..., 0], 0.0)
     phi = torch.remainder(particles[..., 2] + torch.pi, 2 * torch.pi) - torch.pi
     full = torch.stack([pt, particles[..., 1], phi], dim=-1) * (pt > 0)[..., None]
@@ -275,7 +280,7 @@ def _sorted(particles: Tensor) -> Tensor:
 
 
 def turn(particles: Tensor, angle: float) -> Tensor:
-    """Turn events (N, 2, 32, 3) about the beam by an angle in radians."""
+    """Turn events (N, 2, 64, 3) about the beam by an angle in radians."""
     present = particles[..., 0] > 0
     phi = torch.remainder(particles[..., 2] + angle + torch.pi, 2 * torch.pi) - torch.pi
     phi = torch.where(present, phi, 0.0)
@@ -283,7 +288,7 @@ def turn(particles: Tensor, angle: float) -> Tensor:
 
 
 def reflect(particles: Tensor) -> Tensor:
-    """Mirror image of events (N, 2, 32, 3) in a plane that holds the beam: azimuths change sign."""
+    """Mirror image of events (N, 2, 64, 3) in a plane that holds the beam: azimuths change sign."""
     return particles * particles.new_tensor([1.0, 1.0, -1.0])
 
 
@@ -297,7 +302,7 @@ FEATURES = (
 
 
 def features(particles: Tensor) -> Tensor:
-    """Nine features of events, (N, 2, 32, 3) -> (N, 9), columns as in `FEATURES`.
+    """Nine features of events, (N, 2, 64, 3) -> (N, 9), columns as in `FEATURES`.
 
     Masses in GeV under the logarithm (at least 1 GeV), the number of particles, the width
     sum pt R / sum pt about the jet's axis, and tau21: how much narrower the jet is about two axes
@@ -319,7 +324,23 @@ def features(particles: Tensor) -> Tensor:
     heavier = mass.argsort(dim=1, descending=True)
     pairs = [column.gather(1, heavier) for column in columns]
     dijet = _mass(vector.sum(1)).clamp(min=1).log()
-    return torch.cat([*pairs, dijet[:, None]], dim=1)
+    return torch.cat([*pairs, dijet[:, None]], dim=1).to(particles.dtype)
+
+
+def relative(particles: Tensor, keep: int = 16) -> Tensor:
+    """Momenta as a network may see them, (N, 2, 64, 3) -> (N, 2 * keep * 3 + 2).
+
+    For the hardest particles of each jet its share of the jet's momentum, and that share times its
+    distance from the jet's centre in either direction; then the logarithm of each jet's momentum
+    in TeV.  Turning the event about the beam changes nothing; a mirror changes signs.
+    """
+    pt = particles[..., 0]
+    total = pt.sum(-1)
+    shift = particles[..., 1:] - _centre(particles, pt)[:, :, None]
+    shift = torch.stack([shift[..., 0], _wrap(shift[..., 1])], dim=-1)
+    share = (pt / total[..., None].clamp(min=1e-6))[..., None]
+    seen = torch.cat([share, share * shift], dim=-1)[:, :, :keep].flatten(1)
+    return torch.cat([seen, (total / 1000).clamp(min=1e-3).log()], dim=1)
 
 
 def _four_vectors(particles: Tensor) -> Tensor:
@@ -330,7 +351,7 @@ def _four_vectors(particles: Tensor) -> Tensor:
 
 def _mass(vector: Tensor) -> Tensor:
     square = vector[..., 0] ** 2 - vector[..., 1:].square().sum(-1)
-    return square.clamp(min=0).sqrt().float()
+    return square.clamp(min=0).sqrt()
 
 
 def _wrap(angle: Tensor) -> Tensor:

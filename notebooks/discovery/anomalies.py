@@ -1,0 +1,445 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (discovery/anomalies)=
+#
+# # What is not normal
+#
+# Show a network normal events and nothing else, and let it point at whatever is not like them: a search
+# without a signal in mind.  {cite}`sanz2023symmetry` advertises autoencoders and adversarial networks
+# for it.  Do they find what we hide among simulated collisions?  They are compared with a Gaussian,
+# with a physicist who has a guess, and with the best that labels could do, on two signals: one
+# more complicated than normal, one simpler.
+#
+# **You will learn**
+#
+# - five scores that need no labels, and how to measure them honestly;
+# - that "unlike what I know" depends on the variables, so that a method may find one signal and rate
+#   the other *more normal than normal*;
+# - which symmetries a score has, and what no invariant score can see;
+# - to test whether events made from noise are as good as they look.
+#
+# **Cost** One minute on one CPU core and one gigabyte of memory.  A GPU helps at the `study` size
+# only.  All events are simulated, by a simplified shower in this package.
+
+# %%
+from copy import deepcopy
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import LeakyReLU
+from torch.nn.functional import softplus
+
+from parity_nb.discovery import events as lhc
+from parity_nb.discovery.latents import Coder, bottleneck_recipe, mlp
+from parity_nb.discovery.outliers import Flow, Scale, roc, told_apart, trees
+from parity_nb.plotting import CYCLE, use_style
+from parity_nb.records import Records, provenance
+from parity_nb.symmetry import equivariance_error, identity
+from parity_nb.training import fabric, fit
+
+# %% tags=["parameters"]
+path: str = ""  # events_anomalydetection.h5 of the LHC Olympics; empty: simulated events
+n_train: int = 16000  # events to train on
+n_test: int = 8000  # normal events to test on
+n_signal: int = 3000  # events of each signal to test on
+share: float = 0.01  # share of signal among the training events, which are data and not clean
+epochs: int = 8  # passes over the training events
+batch: int = 256  # events a step
+neck: int = 8  # neurons in the bottleneck of the autoencoder
+seed: int = 0  # random seed of events, weights and batches
+
+# %%
+use_style()
+run = Records(
+    "discovery/anomalies",
+    parameters={
+        "path": path,
+        "n_train": n_train,
+        "n_test": n_test,
+        "n_signal": n_signal,
+        "share": share,
+        "epochs": epochs,
+        "batch": batch,
+        "neck": neck,
+        "seed": seed,
+    },
+    run=("share", "seed"),
+)
+
+# %%
+recipe = bottleneck_recipe(epochs, batch)
+first = 100 * seed  # random seeds of this run's sets
+enough = n_train * epochs >= 100_000 and not path
+
+# %% [markdown]
+# ## Normal and not
+#
+# Normal events have two jets of quarks or gluons with more than a TeV across the beam.  In the
+# *two-prong* signal a particle of 3.5 TeV decays into two of 500 and 100 GeV, and each makes a jet
+# with two cores, the benchmark of the LHC Olympics {cite}`kasieczka2021olympics`.  In the *narrow*
+# signal the same particle makes two thin jets of a few particles each.  The training events are data:
+# a hundredth of them is two-prong signal, and nobody says which.  With a `path`, the events of
+# the Olympics take the place of the normal and two-prong ones.
+
+# %%
+kinds = ("normal", "two-prong", "narrow")
+if path:
+    given = lhc.read_olympics(path)
+    pools = {"normal": given[~given.signal], "two-prong": given[given.signal]}
+else:
+    pools = {"normal": lhc.simulate(2 * n_train + n_test, "normal", first + 1)}
+    rare = round(share * n_train)
+    pools["two-prong"] = lhc.simulate(2 * n_signal + rare + 1, "two-prong", first + 2)
+pools["narrow"] = lhc.simulate(n_signal, "narrow", first + 3)
+
+# %%
+normal, hidden = pools["normal"], pools["two-prong"]
+train = lhc.mix(normal[:n_train], hidden[2 * n_signal :], share, first)
+
+# %%
+reference = normal[n_train : 2 * n_train]  # simulated normal events, for comparison with data
+tests = {"normal": normal[2 * n_train :][:n_test], "two-prong": hidden[:n_signal]}
+tests["narrow"] = pools["narrow"]
+labelled = hidden[n_signal : 2 * n_signal]  # for the one method that knows the answer
+print({kind: len(events) for kind, events in tests.items()}, train.name)
+
+# %% [markdown]
+# An event is a list of momenta.  A physicist computes from it, for each jet, mass, number of particles,
+# width, and $\tau_{21}$, which is small for two cores {cite}`thaler2011nsubjettiness`; and the mass of
+# both jets together.  (Counts are spread evenly over their unit interval, because a density in
+# continuous variables cannot hold spikes.)
+
+
+# %%
+def physics(events, at=0):
+    """Nine features, (N, 9); counts with a random part from 0 to 1."""
+    x = lhc.features(events.particles)
+    chance = torch.Generator().manual_seed(first + at)
+    x[:, 4:6] += torch.rand(len(x), 2, generator=chance)
+    return x
+
+
+# %%
+scale = Scale.fit(physics(train))
+z_train = scale(physics(train))
+z = {kind: scale(physics(events, 1)) for kind, events in tests.items()}
+
+# %%
+medians = {k: physics(events, 1).median(0).values.numpy() for k, events in tests.items()}
+pd.DataFrame(medians, index=lhc.FEATURES).round(2)
+
+# %% mystnb={"figure": {"caption": "Two of the nine features, for normal events and both signals. The masses of the two-prong signal lie inside the range of normal ones.", "name": "fig-anomalies-features"}, "image": {"alt": "Two sets of three outlined histograms each: the logarithm of the mass of the heavier jet, and tau21."}}
+names = {0: "log (mass of jet 1 / GeV)", 2: r"$\tau_{21}$ of jet 1"}
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.8))
+for ax, column in zip(axes, (0, 2), strict=True):
+    for kind, events in tests.items():
+        ax.hist(physics(events)[:, column], 50, density=True, histtype="step", label=kind)
+    ax.set(xlabel=names[column])
+axes[0].set_ylabel("density")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# ## Scores
+#
+# First those that need no network.  The *Gaussian*: the squared distance from the mean in units of the
+# covariance.  The *expert*: guesses that new particles make jets with two cores, and adds up $-\tau_{21}$
+# of both.
+
+# %%
+scores = {
+    "Gaussian": {kind: scale.distance(physics(events, 1)) for kind, events in tests.items()},
+    "expert": {kind: -(x[:, 2] + x[:, 3]) for kind, x in z.items()},
+}
+
+# %% [markdown]
+# *Autoencoder*: squeeze the event through a few neurons, and score by how badly it comes back.  One sees
+# the nine features; the other the momenta of the 16 hardest particles of each jet.
+
+
+# %%
+def error_of(model, x):
+    """Squared error of the reconstruction, (N, D) -> (N,)."""
+    return (model(x).output - x).square().sum(1)
+
+
+# %%
+def autoencoder(x, neurons, width):
+    """Train a plain autoencoder on events (N, D)."""
+    torch.manual_seed(seed)
+    sides = mlp(x.shape[1], width, 64, 2 * neurons), mlp(neurons, 64, width, x.shape[1])
+    model = Coder(*sides, neurons, noisy=False)
+    fit(model, x, recipe, seed, lambda net: lambda batch: error_of(net, batch).mean())
+    return model.eval()
+
+
+# %% tags=["nbval-ignore-output"]
+seen = {kind: lhc.relative(events.particles) for kind, events in tests.items()}
+on_momenta = autoencoder(lhc.relative(train.particles), neck, 128)
+on_features = autoencoder(z_train, 3, 64)
+
+# %%
+with torch.no_grad():
+    scores["autoencoder, features"] = {k: error_of(on_features, x) for k, x in z.items()}
+    scores["autoencoder, momenta"] = {k: error_of(on_momenta, x) for k, x in seen.items()}
+
+# %% [markdown]
+# *Density*: a normalising flow {cite}`dinh2017realnvp` learns the density of events in the nine
+# features, and scores by how improbable one is.
+
+# %% tags=["nbval-ignore-output"]
+torch.manual_seed(seed)
+flow = Flow(len(lhc.FEATURES))
+fit(flow, z_train, recipe, seed, lambda net: lambda batch: -net(batch).mean())
+with torch.no_grad():
+    scores["flow"] = {kind: -flow.eval()(x) for kind, x in z.items()}
+
+# %% [markdown]
+# *Adversarial pair* {cite}`goodfellow2014gan`: a generator makes events from noise, a discriminator
+# learns to tell them from the training events, and each improves against the other.  The score is how
+# sure the discriminator is that an event was made up.  Its gradient at real events is kept small, and
+# the generator that is used later is a running average of the one that is trained
+# {cite}`mescheder2018gan`: the pair circles about its goal.
+
+# %%
+device = fabric().device
+torch.manual_seed(seed)
+generator = mlp(9, 128, 128, 9, activation=LeakyReLU).to(device)
+discriminator = mlp(9, 128, 128, 1, activation=LeakyReLU).to(device)
+averaged = deepcopy(generator)
+# %%
+of_generator, of_discriminator = (
+    torch.optim.Adam(net.parameters(), 1e-3, (0.0, 0.99)) for net in (generator, discriminator)
+)
+
+
+# %%
+def discriminator_step(real, made, price=1.0):
+    """Raise the output for real events, lower it for made ones, keep it smooth at real ones."""
+    real.requires_grad_()
+    out = discriminator(real)
+    slope = torch.autograd.grad(out.sum(), real, create_graph=True)[0].square().sum(1).mean()
+    loss = softplus(-out).mean() + softplus(discriminator(made.detach())).mean()
+    of_discriminator.zero_grad()
+    (loss + price / 2 * slope).backward()
+    of_discriminator.step()
+
+
+# %%
+def generator_step(made):
+    """Raise the discriminator's output for made events."""
+    of_generator.zero_grad()
+    softplus(-discriminator(made)).mean().backward()
+    of_generator.step()
+    with torch.no_grad():
+        for kept, new in zip(averaged.parameters(), generator.parameters(), strict=True):
+            kept.lerp_(new, 0.01)
+
+
+# %%
+shuffle = torch.Generator().manual_seed(seed)
+for _ in range(epochs):
+    for chosen in torch.randperm(n_train, generator=shuffle).split(batch):
+        noise = torch.randn(2, len(chosen), 9, device=device)
+        discriminator_step(z_train[chosen].to(device), generator(noise[0]))
+        generator_step(generator(noise[1]))
+averaged, discriminator = averaged.cpu().eval(), discriminator.cpu().eval()
+
+# %%
+with torch.no_grad():
+    scores["adversarial pair"] = {kind: -discriminator(x)[:, 0] for kind, x in z.items()}
+
+# %% [markdown]
+# *Data against reference*: boosted trees learn to tell the data, with their hidden hundredth, from
+# simulated normal events.  If both are alike but for the signal, the best that they can do is to find
+# the signal {cite}`metodiev2017cwola`.  It needs a perfect simulation of what is normal, which the
+# methods above do not.  Last, *labels*: the same trees with the truth, an upper bound, not a method.
+
+# %%
+compare = trees(scale(physics(reference, 2)), z_train, seed)
+knows = trees(z_train[~train.signal], scale(physics(labelled, 3)), seed)
+scores["data against reference"] = {kind: compare(x) for kind, x in z.items()}
+scores["labels"] = {kind: knows(x) for kind, x in z.items()}
+
+# %% [markdown]
+# ## Who finds what
+#
+# The area under the ROC curve is the probability that a signal event scores higher than a normal one;
+# one half is a coin.  The significance improvement is what the best cut makes of signal over root
+# background; one means that cutting is no use.
+
+# %%
+curves = {
+    (name, kind): roc(of_kind["normal"], of_kind[kind])
+    for name, of_kind in scores.items()
+    for kind in kinds[1:]
+}
+# %%
+table = pd.DataFrame(index=list(scores))
+for kind in kinds[1:]:
+    table[f"area, {kind}"] = [str(curves[name, kind]) for name in scores]
+    best = [curves[name, kind].improvement() for name in scores]
+    table[f"improvement, {kind}"] = [f"{value:.2f} ± {error:.2f}" for value, error, _ in best]
+
+# %%
+table
+
+# %% mystnb={"figure": {"caption": "Significance improvement against the share of normal events that a cut on the score leaves, for both signals. Above the dashed line a cut helps. The bound with labels, trained on the two-prong signal, is dotted.", "name": "fig-anomalies-improvement"}, "image": {"alt": "Two panels of curves on logarithmic axes. Two-prong: the classifier against a reference stands out. Narrow: the Gaussian stands out, several others lie far below one."}}
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), sharey=True)
+for ax, kind in zip(axes, kinds[1:], strict=True):
+    for name, color in zip(scores, [*CYCLE, "#888888"], strict=True):
+        c = curves[name, kind]
+        kept = (c.background * c.n[0] >= 20) & (c.signal > 0)
+        style = ":" if name == "labels" else "-"
+        x, y = c.background[kept], c.signal[kept] / np.sqrt(c.background[kept])
+        ax.loglog(x, y, style, color=color, label=name)
+    ax.axhline(1, color="black", linestyle="--", linewidth=1)
+    ax.set(xlabel=f"normal events kept ({kind})", ylim=(0.03, 40))
+axes[0].set_ylabel("significance improvement")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+plt.show()
+
+# %% [markdown]
+# An area far below one half is as telling as one above: to that score the signal is *more normal than
+# normal*.  Thin jets are easy to compress, and they crowd a small corner of the features, where the
+# density is large.  Whether something is an outlier is not a property of the thing but of the
+# variables: a change of variables changes every density, and even which of two events is the less
+# probable one {cite}`lelan2021density`.
+
+# %% [markdown]
+# ## Symmetries of a score
+#
+# Turned about the beam, an event is as likely as before, and as interesting; so is its mirror image.
+# The features are the same for all of these.  The momenta as the network sees them are relative to the
+# jet, so a turn leaves them alone; a mirror does not.  The book's measure for both scores:
+
+
+# %%
+def by_features(particles):
+    x = lhc.features(particles)
+    return error_of(on_features, scale(x))
+
+
+# %%
+def by_momenta(particles):
+    return error_of(on_momenta, lhc.relative(particles))
+
+
+# %%
+moves = {"turn by 1 rad": lambda p: lhc.turn(p, 1.0), "mirror": lhc.reflect}
+
+# %%
+some = tests["normal"].particles[:2000].double()
+_ = on_features.double(), on_momenta.double()
+
+# %%
+symmetric = pd.DataFrame(
+    {
+        label: [equivariance_error(score, some, act, identity).relative for act in moves.values()]
+        for label, score in (("features", by_features), ("momenta", by_momenta))
+    },
+    index=list(moves),
+)
+
+# %%
+_ = on_features.float(), on_momenta.float()
+print(symmetric.map("{:.1g}".format).to_string())
+
+# %% [markdown]
+# A score that a mirror leaves alone gives an event and its mirror image the same value.  It is blind to
+# a signal that differs from its mirror image in nothing but its hand: what the parts on mirrors and
+# snails look for, no outlier search in invariant features will find.  And a score that is *not*
+# symmetric, such as the one on momenta, wastes what it could have known for nothing.
+
+# %% [markdown]
+# ## New events from noise
+#
+# Flow and generator make new events.  Are they good?  Not by eye: let boosted trees try to tell them
+# from held-out normal events {cite}`lopezpaz2017c2st`.  One half is perfect.  The control is a second
+# set of truly simulated events; the Gaussian shows what is easy.
+
+# %%
+count = min(n_test, n_train)
+with torch.no_grad():
+    noise = torch.randn(count, 9, generator=torch.Generator().manual_seed(seed))
+    made = {"adversarial pair": averaged(noise), "flow": flow.sample(count, seed)}
+
+# %%
+root = torch.linalg.cholesky(torch.linalg.inv(scale.inverse))
+made["Gaussian"] = torch.randn(count, 9, generator=shuffle) @ root.T
+made["simulated again"] = scale(physics(reference, 4))[:count]
+
+# %%
+quality = {name: told_apart(z["normal"][:count], x, seed) for name, x in made.items()}
+print(pd.Series({name: str(q) for name, q in quality.items()}).to_string())
+
+# %% mystnb={"figure": {"caption": "Events made from noise by the flow and by the adversarial pair, and held-out normal ones: mass and width of the heavier jet, in standard scores. They look alike; the classifier's verdict stands in the text.", "name": "fig-anomalies-made"}, "image": {"alt": "Three scatter plots of the same shape; the one of the adversarial pair is more ragged or more concentrated."}}
+shown = {"normal": z["normal"], "flow": made["flow"], "adversarial pair": made["adversarial pair"]}
+fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.7), sharex=True, sharey=True)
+for ax, (name, x) in zip(axes, shown.items(), strict=True):
+    ax.plot(x[:1500, 0], x[:1500, 6], ".", markersize=2)
+    ax.set(xlabel=f"log mass 1, {name}", xlim=(-4, 3), ylim=(-2.5, 4))
+axes[0].set_ylabel("width 1")
+plt.show()
+
+# %% [markdown]
+# ## What we found
+
+# %%
+for (name, kind), c in curves.items():
+    run.record(f"area, {name}, {kind}", c.auc, c.error, min(c.n))
+    value, error, _ = c.improvement()
+    run.record(f"improvement, {name}, {kind}", value, error, min(c.n))
+
+# %%
+for name, q in quality.items():
+    run.record(f"told apart, {name}", q.auc, q.error, min(q.n))
+for label in symmetric:
+    for move in symmetric.index:
+        run.record(f"change of the score, {label}, {move}", symmetric.loc[move, label], n=len(some))
+saved = run.save()
+
+# %% [markdown]
+# Exact symmetries are exact.  Held-out and freshly simulated events cannot be told apart, those made
+# from noise can.  No score that learned "normal" does well on both signals; comparing data with a
+# reference finds the signal that is in the data.  {ref}`discovery/latent-concepts` has more random
+# seeds, and the same without any signal in the data.
+
+# %%
+assert symmetric.loc["turn by 1 rad"].max() < 1e-4 and symmetric.loc["mirror", "features"] < 1e-4
+assert abs(quality["simulated again"].auc - 0.5) < 5 * quality["simulated again"].error
+
+# %%
+area = {key: c.auc for key, c in curves.items()}
+if enough:
+    assert area["labels", "two-prong"] >= max(area[name, "two-prong"] for name in scores) - 0.01
+    assert area["autoencoder, momenta", "two-prong"] > 0.6
+    assert area["flow", "narrow"] < 0.5
+    assert quality["flow"].auc < quality["Gaussian"].auc
+    for name in ("Gaussian", "autoencoder, features", "autoencoder, momenta", "flow"):
+        assert min(area[name, kind] for kind in kinds[1:]) < 0.75
+if enough and share >= 0.01:
+    assert area["data against reference", "two-prong"] > area["flow", "two-prong"]
+
+# %% [markdown]
+# ## References
+#
+# ```{bibliography}
+# :filter: docname in docnames
+# ```
+
+# %% tags=["nbval-ignore-output", "hide-output"]
+facts = provenance()
