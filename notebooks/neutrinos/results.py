@@ -175,8 +175,11 @@ pd.DataFrame(table) if kinds else NOT_RUN
 #
 # One row a method: accuracy on source and target test events, and of the probe that tells the domains apart from
 # the features; then the difference to source-only on the *same* target events.  *Strength 0* shares every line
-# with *adversarial* but the strength: what it gains, batch normalisation over both domains gains.  *As printed*,
-# *both supervised* and *target supervised* have seen labels of the target.
+# with *adversarial* but the strength: what it gains, batch normalisation over both domains gains.  *Coral* and
+# *mmd* make features alike by a distance in place of an adversary {cite}`sun2016,gretton2012`, *adda* adapts a
+# second copy of the network {cite}`tzeng2017`, *blur* is the augmentation of $\nu_e$ that the source proposes;
+# each was given one strength, and none was tuned.  *As printed*, *both supervised* and *target supervised* have
+# seen labels of the target.
 
 # %%
 main = widest(adapting, "target accuracy")
