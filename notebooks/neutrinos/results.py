@@ -178,7 +178,7 @@ pd.DataFrame(table) if kinds else NOT_RUN
 # with *adversarial* but the strength: what it gains, batch normalisation over both domains gains.  *Coral* and
 # *mmd* make features alike by a distance in place of an adversary {cite}`sun2016,gretton2012`, *adda* adapts a
 # second copy of the network {cite}`tzeng2017`, *blur* is the augmentation of $\nu_e$ that the source proposes;
-# each was given one strength, and none was tuned.  *As printed*, *both supervised* and *target supervised* have
+# each was given one strength; that of the adversary had been chosen among three on other events.  *As printed*, *both supervised* and *target supervised* have
 # seen labels of the target.
 
 # %%

@@ -258,8 +258,9 @@ def probe(
 
 
 SCALE = {"coral": 25.0}
-"""Strengths are multiplied by this; without it a covariance, whose differences are small, counts for
-nothing beside the class loss.  One value was tried for each method, on other events; none was tuned.
+"""Strengths are multiplied by this: a covariance, whose differences are small, would not count
+beside the class loss.  The strength of the adversary was chosen among three on other events, those
+of its rivals were not tuned.
 """
 
 METHODS = (
