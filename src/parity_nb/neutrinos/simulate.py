@@ -157,7 +157,8 @@ def _chunk(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.Da
         good = np.flatnonzero(better["hits"].to_numpy() >= SLICE)
         place, first = np.unique(tries[good], return_index=True)
         pictures[place] = picture[good[first]]
-        truth.iloc[place] = better.iloc[good[first]]
+        better = better.iloc[good[first]].set_axis(place)
+        truth = pd.concat([truth.drop(index=place), better]).sort_index()
         parts = parts[parts["event"].isin(good[first])]
         parts = parts.assign(event=tries[parts["event"]])
         prongs = pd.concat([prongs[~prongs["event"].isin(place)], parts])
