@@ -18,8 +18,8 @@
 # Symmetries make conservation laws: because physics is the same in all directions, angular
 # momentum is conserved.  A network of {cite}`iten2020scinet` was shown collisions and nothing
 # else, and kept the total angular momentum in one neuron.  Did it discover the law?  In the
-# authors' published code the network *had* one latent neuron only, without noise, and one number
-# was all that it could keep.  Here it gets six, each nat costs something, and we count.
+# authors' published code the network *had* one latent neuron only, and one number was all that it
+# could keep.  Here it gets six, each nat costs something, and we count.
 #
 # **You will learn**
 #
@@ -53,7 +53,7 @@ from parity_nb.discovery.latents import (
     mlp,
 )
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, provenance
+from parity_nb.records import Records, provenance, published
 from parity_nb.symmetry import equivariance_error, identity
 from parity_nb.training import fit
 
@@ -141,6 +141,17 @@ print(f"correlation without: {np.corrcoef(broken.before, broken.after)[0, 1]:+.3
 assert left < 1e-5 and abs(np.corrcoef(broken.before, broken.after)[0, 1]) < 0.02
 
 # %% [markdown]
+# The settings of the published network, from the authors' code, and ours:
+
+# %%
+theirs = published("iten2020scinet").set_index("name").value
+ours = {"latent neurons": latents, "price of a nat": beta, "training collisions": collisions}
+pd.DataFrame({"published": theirs[list(ours)], "ours": ours})
+
+# %% [markdown]
+# With one neuron and a price of zero, "it stores the angular momentum in one neuron" says what was
+# stored, and not that one neuron was enough because of a law.
+#
 # ## A neuron with a price
 #
 # An encoder gives each latent neuron a mean $\mu$ and a variance $\sigma^2$, and the decoder sees a
