@@ -589,7 +589,7 @@ assert (
 )
 assert p_value["accept-reject"] > 1e-3
 assert p_value["as in the source"] < 1e-9
-if not folder and n_events >= 2000:
+if not folder and n_events >= 4000:
     assert home[0] - away[0] > 3 * np.hypot(home[1], away[1])
 saved = run.save()
 
