@@ -60,10 +60,10 @@ from parity_nb.statistics import paired
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
-networks: str = "simple cylinder@0.5"  # networks to train, by name, with a width if not the published one, such as vgg@0.25
+networks: str = "plain@0.25 cylinder@0.5"  # networks to train, by name, with a width if not the published one, such as vgg@0.25
 events: int = 1000  # training events a class
 tests: int = 1000  # test events a class, the same for every seed
-steps: int = 100  # gradient steps of each network
+steps: int = 150  # gradient steps of each network
 batch: int = 64  # events a step
 files: str = ""  # folder with the HDF5 files of the source; none: simulated events
 seed: int = 0  # random seed of training events, weights and batches
@@ -308,7 +308,9 @@ for name, seconds in times.items():
 saved = run.save()
 
 # %% [markdown]
-# - Two numbers of an event say more than a guess, and an image says more than two numbers.
+# - Two numbers of an event say much more than a guess.  Whether a network finds more in the image depends
+#   on how many events and steps it is given; {ref}`calorimeters/what-symmetry-buys` has the answer for
+#   many seeds.
 # - Counting the events with one label cannot exclude a hypothesis that gives this label too rarely;
 #   a likelihood ratio of all labels can.
 
@@ -316,8 +318,8 @@ saved = run.save()
 trees = accuracy(outputs["trees"], labels)
 assert trees.value > guess + 3 * trees.error
 if min(steps * batch, events * len(names)) >= 2000 and "cylinder" in outputs:
-    gain = paired(correct(outputs["cylinder"], labels), correct(outputs["trees"], labels))
-    assert gain.difference > 2 * gain.error
+    exact = accuracy(outputs["cylinder"], labels)
+    assert exact.value > guess + 3 * exact.error
 
 # %% [markdown]
 # ## References

@@ -58,7 +58,7 @@ from parity_nb.symmetry import Element, Group, Symmetrised, equivariance_error, 
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
-network: str = "simple"  # network that is trained with and without augmentation, with a width, such as plain@0.5
+network: str = "plain@0.25"  # network that is trained with and without augmentation, with a width, such as plain@0.25
 exact_network: str = "cylinder@0.5"  # exactly symmetric network, with a width
 schemes: str = "eta flip,phi roll,all"  # augmentations: eta flip, half turn, phi roll, flips, all
 events: int = 500  # training events a class
