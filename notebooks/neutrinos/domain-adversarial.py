@@ -154,12 +154,14 @@ if discriminate:
     among = truth.label[groups["second, sure"]]
     bars.bar(CLASSES, [(among == c).mean() for c in CLASSES], color=CYCLE[1])
     ax.legend()
-ax.set(xlabel="score for the second generator", ylabel="events")
+ax.set(xlabel="score for the second generator", ylabel="events", xlim=(0, 1))
 bars.set(ylabel="share", ylim=(0, 1))
 plt.show()
 
 # %% [markdown]
-# That generators *can* be told apart does not mean that a classifier uses what tells them apart.
+# In the source these events had more hits and far more energy than all others, and few were $\nu_\mu$ (16 %).  The
+# generators here are other ones, and so is what gives the second away.  That generators *can* be told apart does not
+# mean that a classifier uses what tells them apart.
 #
 # ## The reversal
 #
