@@ -50,6 +50,7 @@ from parity_nb.calorimeters.detector import CHANNELS, HADRONIC, TRACKS, Detector
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.particles import Particles
 from parity_nb.calorimeters.summary import EDGES, stored, summarise
+from parity_nb.naming import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, provenance, published
 from parity_nb.symmetry import (
@@ -434,11 +435,9 @@ assert joint > 1e-3
 # package; with the extra `hep` and `reference="made"` they are made afresh.
 
 # %%
-if reference == "stored":
-    theirs, origin = stored()
-    print(origin)
-else:
-    theirs = {}
+theirs, origin = stored()
+print(origin)
+if choose("reference", reference, {"stored": False, "made": True}):
     for name, make in (("BH_n4_M10", pythia.black_holes), ("SPH_9", pythia.sphalerons)):
         made = make(min(events_per_class, 1500), seed=seed)
         theirs[name] = summarise(made, detector.images(made, seed=seed))

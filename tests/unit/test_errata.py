@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ from parity_nb.calorimeters.disc import (
     turn_images_as_published,
 )
 from parity_nb.calorimeters.events import CLASSES
+from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
 from parity_nb.networks import PublishedNet
@@ -785,6 +787,27 @@ def test_45_lists_of_turned_images_lose_one_side_of_the_disc():
     assert kept[..., 0].amax(1).mean() < 0.5
     lost = 1 - kept[..., 2].sum(1) / turned.sum((1, 2))
     assert 0.15 < lost.mean() < 0.45
+
+
+# --- the thesis on calorimeters (2023): its files
+
+
+def test_46_the_third_picture_is_event_ten(tmp_path):
+    pictures = torch.zeros(12, 3, 50, 50)
+    pictures[:, 0, 0, 0] = torch.arange(12.0)  # each picture carries its number
+    path = write_images(tmp_path / "events.h5", pictures, "BH_n4_M10")
+    with h5py.File(path) as file:
+        as_listed = np.array([file[key]["data"] for key in list(file)])
+    assert as_listed[:4, 0, 0, 0].tolist() == [0, 1, 10, 11]
+    assert read_images(path).images[:, 0, 0, 0].tolist() == list(range(12))
+
+
+def test_47_the_heat_map_is_one_picture_too_bright():
+    pictures = np.random.default_rng(0).exponential(size=(5, 50, 50, 3))
+    combined = pictures[0].copy()
+    for picture in pictures:
+        combined = np.add(combined, picture)
+    np.testing.assert_allclose(combined - pictures.sum(0), pictures[0])
 
 
 # --- the page
