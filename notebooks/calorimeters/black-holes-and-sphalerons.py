@@ -158,7 +158,9 @@ for label, name in enumerate(test_on.classes):
 # From the thesis: `simple`, `plain`, `averaging` (which is `plain` with its symmetric first pooling
 # layer), `vgg`, `residual`; from the paper `resnet18`; and `cylinder`, ours, which cannot change
 # under rolls and flips ({ref}`calorimeters/symmetric-networks`).  All are trained alike: equally
-# many steps, on the logarithm of the energy, on the images as they are.
+# many steps, on the logarithm of the energy, on the images as they are.  One number is ours: `vgg` drops
+# a tenth of its units and not half, since dropout in front of batch normalisation changes the variance
+# between training and evaluation {cite}`li2019disharmony`, too much for trainings as short as these.
 
 
 # %%
