@@ -39,7 +39,7 @@ from scipy import stats
 
 from parity_nb.calorimeters.disc import CONCENTRATION, DETECTORS
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, load_records, provenance, published
+from parity_nb.records import Records, format_number, load_records, provenance, published
 from parity_nb.tables import NOT_RUN, summarise
 
 # %% tags=["parameters"]
@@ -112,7 +112,9 @@ if len(tuned) > 1:
     run.record("concentration that the tuning runs ask for", at_target, n=len(tuning))
 
 # %% [markdown]
-# All other entries are predictions.  A generator with one number cannot meet them all, and a
+# (The recipe, that is steps, rate and a penalty of 30, comes from short pilots on random seeds that
+# appear nowhere else, and is the same for all schemes; the published one was searched for each
+# scheme by itself, on 4,800 events.)  All other entries are predictions.  A generator with one number cannot meet them all, and a
 # comparison is **not a test of reproduction**: what can be compared is the sign and the size of
 # differences.
 #
@@ -167,7 +169,8 @@ for column, (network, detector) in zip(axes.T, panels, strict=True):
         mine = values[(values.network == network) & (values.detector == detector)]
         points = mine[mine.scheme == scheme].groupby("events").value.agg(["mean", "sem"])
         column[1].errorbar(points.index, points["mean"], points["sem"].fillna(0), color=colour)
-    column[0].text(1440, 0.86, f"{detector}, {network.upper()}", ha="center")
+    place = {"ha": "center", "transform": column[0].transAxes}
+    column[0].text(0.5, 1.04, f"{detector}, {network.upper()}", **place)
     column[1].set_xlabel("training events")
 for ax, text in zip(axes[:, 0], ("AUC, published", "AUC, ours"), strict=True):
     ax.set_ylabel(text)
@@ -179,11 +182,16 @@ plt.show()
 #
 # The claims are about differences, and these are known better than the entries: schemes are
 # compared on the same events of the same random seed.  The error is that of the mean over
-# random seeds.  The last column is the number of random seeds that would show the published difference
-# at three standard errors, by the scatter that we have.
+# random seeds.  The last columns are the numbers of random seeds that would show the published
+# difference, or ours, at three standard errors, by the scatter that we have; two is the least.
 
 
 # %%
+def needed(spread, difference):
+    """Random seeds that make a difference three standard errors large."""
+    return np.maximum(np.ceil((3 * spread / difference) ** 2), 2)
+
+
 def contrast(first, second, network, detector):
     """Paired difference of two schemes at `size` events, or nothing if one of them is missing."""
     chosen = values[(values.events == size) & (values.network == network)]
@@ -200,7 +208,8 @@ def contrast(first, second, network, detector):
     return {
         "difference": f"{first} - {second}", "network": network, "detector": detector,
         "published": known, "ours": gain.mean(), "error": spread / len(gain) ** 0.5,
-        "p": p, "seeds": len(gain), "scatter": spread, "seeds needed": (3 * spread / known) ** 2,
+        "p": p, "seeds": len(gain), "needed, published": needed(spread, known),
+        "needed, ours": needed(spread, gain.mean()),
     }  # fmt: skip
 
 
@@ -219,11 +228,12 @@ def contrasts(pairs, networks):
     """All of these that there are records of."""
     rows = [contrast(*pair, n, d) for pair in pairs for n in networks for d in DETECTORS]
     keys = ["difference", "network", "detector", "published", "ours", "error", "p", "seeds"]
-    return pd.DataFrame([row for row in rows if row], columns=[*keys, "seeds needed"])
+    keys += ["needed, published", "needed, ours"]
+    return pd.DataFrame([row for row in rows if row], columns=keys)
 
 
 differences = contrasts(PAIRS, ["fcn", "pfn"])
-shown(differences.round({"seeds needed": 0}), "difference", "network", "detector")
+shown(differences, "difference", "network", "detector")
 
 # %% [markdown]
 # How many of them have the published sign, where either is told apart from zero?
@@ -248,7 +258,7 @@ faults = [
     ("pre", "post-published"),
     ("pre-encouraged", "post-published-encouraged"),
 ]
-cost = contrasts(faults, ["fcn"]).drop(columns=["network", "published", "seeds needed"])
+cost = contrasts(faults, ["fcn"]).drop(columns=["network", "published", "needed, published"])
 shown(cost, "difference", "detector")
 
 # %% [markdown]
@@ -290,10 +300,11 @@ muons.pivot_table(index="events", columns="network", values="value")
 # %% [markdown]
 # ## How fast
 #
-# The abstract of {cite}`witkowski2023learning` speaks of faster convergence.  In gradient steps: the
-# first checkpoint at which the mean validation AUC is within 0.005 of its largest value, for
-# 2,400 events.  In time: what a training took, all networks of the run at once, and what the copies
-# took, on the device named in the records.
+# The abstract of {cite}`witkowski2023learning` speaks of faster convergence; what it shows is that fewer
+# *events* are needed.  In gradient steps: the first checkpoint at which the mean validation AUC is
+# within 0.005 of its largest value, for the largest sample.  In time: what the training of all
+# networks of the run took, and what the copies took.  Runs of the study shared one GPU, so their times
+# are upper limits; {ref}`calorimeters/resimulation` has times of single ones.
 
 
 # %%
@@ -302,12 +313,18 @@ def convergence(group):
     steps = group[group.name.str.startswith("validation AUC, step ")]
     at = steps.name.str.extract(r"(\d+)$")[0].astype(int).to_numpy()
     auc = steps.value.astype(float).to_numpy()
+    error = steps.error.astype(float).to_numpy()
     number = group.set_index("name").value
     return {
-        "best": auc.max(), "steps to nearly best": at[auc > auc.max() - 0.005].min(),
-        "last": auc[-1], "steps": at.max(), "seconds": number["training time"],
-        "seconds for copies": number["time of copies"], "networks": number["networks at once"],
-    }  # fmt: skip
+        "best": format_number(auc.max(), error[auc.argmax()]),
+        "steps to nearly best": at[auc > auc.max() - 0.005].min(),
+        "last": format_number(auc[-1], error[-1]),
+        "steps": at.max(),
+        "seeds": int(steps.n.iloc[0]),
+        "seconds": number["training time"],
+        "seconds for copies": number["time of copies"],
+        "networks": number["networks at once"],
+    }
 
 
 # %%
@@ -317,14 +334,20 @@ speed = pd.DataFrame([dict(zip(keys, key, strict=True)) | convergence(g) for key
 shown(speed, *keys)
 
 # %% [markdown]
-# How silent, and how invariant, encouragement leaves an FCN: the scatter of its outputs over events,
-# and the share of it that is between copies of one event.
+# How much of a difference is a matter of when a training is stopped can be read off the columns *best*
+# and *last*: ours is stopped at the best checkpoint of 2,000 validation events, the published one after
+# a number of epochs that was found on other events.
+#
+# How silent, and how invariant, encouragement leaves a network: the scatter of its outputs over events
+# and copies, and the share of it that is between copies of one event, with the standard error over
+# random seeds, for a hundred test events each.
 
 # %%
 parts = ("scatter of outputs", "share")
 rows = [main[main.name == f"{part}, {size} events"].assign(name=part) for part in parts]
 quiet = pd.concat(rows)
-quiet = quiet.pivot_table(index=keys, columns="name", values="value") if len(quiet) else quiet
+quiet["text"] = [format_number(r.value, r.error) for r in quiet.itertuples()]
+quiet = quiet.pivot(index=keys, columns="name", values="text") if len(quiet) else quiet
 shown(quiet.reset_index(), *keys) if len(quiet) else NOT_RUN
 
 # %% [markdown]
@@ -347,16 +370,23 @@ for row in differences.to_dict("records"):
     label = f"{row['difference']}, {row['network']}, {row['detector']}"
     error = row["error"] if row["error"] == row["error"] else None
     run.record(label, row["ours"], error, row["seeds"])
-saved = run.save()
 
 # %% [markdown]
-# No mean exceeds the truth, and where copies were shown their difference to the event alone is what
-# the table says.
+# No mean exceeds the truth.  The entry that was tuned comes out as it should on random seeds that
+# it was not tuned on, to a hundredth and three standard errors.
 
 # %%
 for (detector, *_), group in values.groupby(["detector", "network", "scheme", "events"]):
     bound = bounds[detector]
     assert group.value.mean() < bound + 4 * group.error.mean() / len(group) ** 0.5
+
+# %%
+entry = values[(values.detector == "uniform") & (values.network == "fcn") & (values.events == 2400)]
+entry = entry[entry.scheme == "pre-encouraged"].value.astype(float)
+if len(entry) >= 5:
+    run.record("the tuned entry", entry.mean(), entry.sem(), len(entry))
+    assert abs(entry.mean() - target) < 0.01 + 3 * entry.sem()
+saved = run.save()
 
 # %% [markdown]
 # ## References

@@ -262,6 +262,34 @@ def test_every_scheme_learns_something(scheme):
     assert (curve.auc.max(0) > 0.75).all()  # training events are the validation events here
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_can_be_trained(name):
+    """All of it: stacked, three steps, one with a penalty of its own, and taken out again."""
+    points, labels = draw_events(40, generator(5), concentration=1.0)
+    cells = copies(points, OBLONG, "pre", generator(6))[None]
+    kind = NETWORKS[name]
+    ensemble = make_ensemble(lambda: kind(OBLONG.capacity, 8), cells, [40, 20], [0, 0], [1, 2])
+    before = ensemble.evaluate(cells[0, :, 0])
+    train(
+        ensemble,
+        cells,
+        labels[None],
+        [40, 20],
+        [0, 0],
+        SCHEMES["pre-encouraged"],
+        (cells[:, :, 0], labels[None]),
+        steps=3,
+        images=16,
+        rate=1e-2,
+        penalty=[0.0, 10.0],
+        checkpoints=1,
+        progress=False,
+    )
+    after = ensemble.evaluate(cells[0, :, 0])
+    assert not torch.allclose(before, after)
+    assert torch.allclose(ensemble.network(1)(cells[0, :, 0]), after[1], atol=1e-4)
+
+
 def test_members_do_not_talk_to_each_other():
     """A member trained beside another one is what it would have been beside a third."""
     first, _ = small([60, 20], "pre", [1, 2])
