@@ -92,6 +92,11 @@ run = Records(
     },
     run=("law", "strength", "region", "group", "seed"),
 )
+
+# %% [markdown]
+# Symmetries beside rolls, the recipe, and where it is done:
+
+# %%
 symmetries = choose("group", group, {"cylinder": half_turn_parity, "mirror": parity})()
 recipe = Recipe("cylinder", "adamw", 4e-3, batch, epochs, "which is real", "one cycle", decay=1e-2)
 device = fabric().device
@@ -106,6 +111,11 @@ device = fabric().device
 images, truths = simulate(events + tests, strength, law, seed, device=device)
 kept = recorded(truths, region, seed=seed + 3_000_003)
 held_out = torch.arange(len(images)) >= events
+
+# %% [markdown]
+# The first events are for training, the others are held out:
+
+# %%
 train, test = images[kept & ~held_out], images[kept & held_out]
 known, true = truths[kept & ~held_out], truths[kept & held_out]
 print(f"{len(train)} events to train on, {len(test)} to test on, {len(test) / tests:.0%} recorded")
@@ -137,6 +147,7 @@ def network(view):
     return Symmetrised(CylinderNet(CELLS, len(VIEWS[view])), symmetries)
 
 
+# %%
 fresh = network("four").eval()
 sample = channels(test[:300], "four")
 odd = equivariance_error(fresh, sample, mirror, torch.neg).relative
@@ -180,6 +191,8 @@ rows |= {view: (quality(f), positive_fraction(f).fraction) for view, f in found.
 table = pd.DataFrame(
     {n: {"positive fraction": p, "Q / nats": q.q, "±": q.error} for n, (q, p) in rows.items()}
 ).T
+
+# %%
 table["share of the truth"] = table["Q / nats"] / best.quality if strength else float("nan")
 table.round(4).astype(object).fillna("")
 
@@ -211,6 +224,8 @@ print(pd.Series({f"{v}, {k}": str(q) for (v, k), q in by_kind.items()}).to_strin
 w = pair_probability(true, region)
 chosen = real_partner(w, seed=seed + 4_000_003)
 aware = {}
+
+# %%
 if region != "none":
     aware = {view: (quality_given(f, w), f[chosen]) for view, f in found.items()}
     print(f"w from {w.min():.3f} to {w.max():.3f}; {chosen.float().mean():.0%} have a partner")
@@ -236,6 +251,8 @@ if region != "none" and strength > 0:
 # %%
 run.record("bound, quality", best.quality, unit="nats")
 run.record("truth, quality", ideal.q, ideal.error, ideal.n, "nats")
+
+# %%
 for view, f in found.items():
     count = positive_fraction(f)
     run.record(f"{view}, positive fraction", count.fraction, count.std, count.n)
@@ -250,6 +267,8 @@ for (view, kind), q in by_kind.items():
 names = [*found, "truth"]
 terms = {view: torch.nn.functional.logsigmoid(f.double()) for view, f in found.items()}
 terms["truth"] = torch.nn.functional.logsigmoid(phi)
+
+# %%
 for less, more in pairwise(names):
     gain = terms[more] - terms[less]
     error = (gain.std() / len(gain) ** 0.5).item()
@@ -267,15 +286,13 @@ saved = run.save()
 # happen once in ten thousand runs.  A full violation seen by four subsystems is found.
 
 # %%
+silent = [f for _, f in aware.values()] if region != "none" else list(found.values())
 if strength == 0:
-    assert all(positive_fraction(f).p_exact > 1e-4 for _, f in aware.values())
-if strength == 0 and region == "none":
-    assert all(positive_fraction(f).p_exact > 1e-4 for f in found.values())
+    assert all(positive_fraction(f).p_exact > 1e-4 for f in silent)
 if strength == 1 and law != "charge" and "four" in found and len(train) * epochs >= 12_000:
     assert positive_fraction(found["four"]).p_exact < 1e-6
-assert (
-    all(quality(f).q < best.quality + 5 * quality(f).error for f in found.values()) or strength == 0
-)
+if region == "none":
+    assert all(quality(f).q < best.quality + 5 * quality(f).error for f in found.values())
 
 # %% [markdown]
 # ## References

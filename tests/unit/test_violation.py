@@ -29,6 +29,7 @@ from parity_nb.calorimeters.merging import (
     regrid,
     regrid_nearest,
     simulate,
+    subsystems,
 )
 from parity_nb.calorimeters.violation import (
     CHUNK,
@@ -209,7 +210,7 @@ def test_the_whole_way_commutes_without_noise():
     detector = Detector(noise=False)
 
     def seen(p):
-        return merge(detector.subsystems(p, sizes=SIZES))
+        return merge(subsystems(p, detector))
 
     plain, flipped = seen(particles), seen(particles.eta_flip())
     assert plain.shape == (40, len(CHANNELS), CELLS, CELLS)

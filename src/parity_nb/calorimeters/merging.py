@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from parity_nb.calorimeters import detector as detectors
 from parity_nb.calorimeters.detector import Detector
-from parity_nb.calorimeters.particles import Particles
+from parity_nb.calorimeters.particles import CHARGED_HADRON, MUON, NEUTRAL_HADRON, Particles
 from parity_nb.calorimeters.violation import Decays, batches
 
 SIZES = {
@@ -85,7 +86,7 @@ def regrid_nearest(image: Tensor, cells: int = CELLS) -> Tensor:
 
 
 def merge(native: Mapping[str, Tensor]) -> Tensor:
-    """Native images of `Detector.subsystems`, (n, 1, rows, columns) each -> (n, 4, 16, 16).
+    """Native images of `subsystems`, (n, 1, rows, columns) each -> (n, 4, 16, 16).
 
     Calorimeters report energy; what goes into the merged image is transverse, E / cosh(eta).
 
@@ -120,11 +121,44 @@ def channels(image: Tensor, view: str) -> Tensor:
     return (torch.stack(layers, 1) / SCALE).log1p()
 
 
+def subsystems(
+    particles: Particles,
+    detector: Detector,
+    seed: int = 0,
+    device: torch.device | str | None = None,
+) -> dict[str, Tensor]:
+    """What each subsystem reports, in cells of its own: name to (n, 1, rows, columns) in GeV.
+
+    Muons are seen by the last one only, and leave no track in the first.
+
+    Args:
+        particles: of n events.
+        detector: whose response it is; its rows and columns are replaced by those of `SIZES`.
+        seed: of the response.
+        device: where to compute; that of the particles if not given.
+    """
+    muon = particles.kind == MUON
+    hadron = (particles.kind == CHARGED_HADRON) | (particles.kind == NEUTRAL_HADRON)
+    seen = {
+        "tracker": (~muon & (particles.charge != 0), detectors.TRACKS),
+        "electromagnetic": (~muon & ~hadron, detectors.ELECTROMAGNETIC),
+        "hadronic": (hadron, detectors.HADRONIC),
+        "muon": (muon, detectors.TRACKS),
+    }
+    native = {}
+    for k, (name, (chosen, channel)) in enumerate(seen.items()):
+        rows, columns = SIZES[name]
+        eye = replace(detector, rows=rows, columns=columns)
+        images = eye.images(particles.where(chosen), len(seen) * seed + k, device)
+        native[name] = images[:, channel, None]
+    return native
+
+
 def look(
     particles: Particles, detector: Detector, seed: int, device: torch.device | str | None = None
 ) -> Tensor:
     """The merged image of each event, (n, 4, 16, 16) float16 on the CPU."""
-    return merge(detector.subsystems(particles, seed, device, SIZES)).half().cpu()
+    return merge(subsystems(particles, detector, seed, device)).half().cpu()
 
 
 def simulate(
