@@ -204,7 +204,9 @@ def train(
     marks = np.unique(np.linspace(0, steps, checkpoints + 1).round().astype(int)[1:])
     aucs, losses, seconds, spent = [], [], [], 0.0
     events = images // copies if scheme.encouraged else images
-    bar = tqdm(total=steps, desc=f"training, {scheme.name}", unit="step", disable=not progress)
+    bar = tqdm(
+        total=steps, desc=f"training, {scheme.name}", unit="step", leave=False, disable=not progress
+    )
     start = time.perf_counter()
     for step in range(1, steps + 1):
         pick = (torch.rand(k, events, generator=chance, device=device) * limit).long()
