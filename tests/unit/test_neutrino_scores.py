@@ -176,3 +176,11 @@ def test_products_of_all_kinds():
     table = nodes.products(values, y, d)
     assert table.nc[0] == pytest.approx(1) and table.source[1] == pytest.approx(1)
     assert table.numu[0] == pytest.approx(1 / 3) and table.target[0] == pytest.approx(0.5)
+
+
+def test_knowledge_of_a_class_sees_low_nodes_too():
+    y = np.arange(60) % 3
+    values = np.stack([y == 1, y != 1, np.zeros(60)], 1).astype(float)
+    table = nodes.class_knowledge(values, y)
+    assert table.nue.tolist() == pytest.approx([0.5, 0.5, 0])
+    assert table.numu[0] == pytest.approx(0.25)

@@ -71,3 +71,19 @@ def generator_knowledge(
         ranks = stats.rankdata(part, axis=0)[target].sum(0)
         found.append(np.abs((ranks - m * (m + 1) / 2) / (m * n) - 0.5))
     return np.mean(found, axis=0) if found else np.zeros(v.shape[1])
+
+
+def class_knowledge(values: Tensor | ArrayLike, labels: Tensor | ArrayLike) -> pd.DataFrame:
+    """How well each node alone tells each class from the others: (N, nodes), (N,) -> (nodes, 3).
+
+    The area under the ROC curve minus one half, without its sign.  Unlike `best_product`, it sees
+    nodes that are low for the signal, and small shifts.
+    """
+    v, y = _array(values), _array(labels)
+    ranks = stats.rankdata(v, axis=0)
+    found = {}
+    for place, name in enumerate(CLASSES):
+        m, n = int((y == place).sum()), int((y != place).sum())
+        area = (ranks[y == place].sum(0) - m * (m + 1) / 2) / (m * n)
+        found[name] = np.abs(area - 0.5)
+    return pd.DataFrame(found)
