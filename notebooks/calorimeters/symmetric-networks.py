@@ -358,8 +358,8 @@ ax.legend(fontsize=8, loc="center")
 plt.show()
 
 # %% [markdown]
-# Augmentation makes a network more indifferent to the moves it was shown, within what the steps
-# allow; it does not make it invariant.
+# Whether augmentation makes a network more indifferent to the moves that it was shown is a matter of
+# steps and seeds, and {ref}`calorimeters/what-symmetry-buys` averages over them.  Invariant it makes none.
 #
 # ## What we found
 
