@@ -216,7 +216,9 @@ class Detector:
             around = torch.remainder(row + (i - 1), towers.rows)
             for j in range(3):
                 across = (column + (j - 1)).clamp(0, towers.columns - 1)
-                cell = towers.tower[around * towers.columns + across]
+                cell = around * towers.columns + across
+                if towers.to_rows is not None:  # otherwise every cell is a tower
+                    cell = towers.tower[cell]
                 weight = energy * in_phi[i] * in_eta[j]
                 flat.index_add_(0, first + cell, weight)
         energies = flat.reshape(particles.n, towers.count) * towers.efficiency
