@@ -173,7 +173,8 @@ plt.show()
 # beams are alike: it exchanges them.  Both are rotations of space, and no known law prefers a direction.
 # The flips are different.  A reflection is parity (up to a rotation), and parity is broken by the weak
 # interaction, on which sphalerons live.  **Whoever flips pictures in $\eta$ to have more of them
-# assumes that parity is conserved.**  The generator here assumes it, too.
+# assumes that parity is conserved.**  The generator here assumes it, too;
+# {ref}`calorimeters/parity-at-the-lhc` does not.
 #
 # The package acts on events as on images:
 
