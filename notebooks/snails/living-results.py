@@ -478,6 +478,27 @@ else:
     say("L2 breaks the mirror symmetry", broken)
     say("more than 65% of L2 are positive", l2.value > 0.65)
     assert broken and l2.value > 0.65
+
+# %% [markdown]
+# The other questions, by the mean over seeds and its error; three errors are asked for, and a "no"
+# means that so many seeds do not show it.
+
+
+# %%
+def beyond(values, zero=0.0):
+    """How many errors of the mean over seeds the values lie above zero."""
+    return (values.mean() - zero) / (values.std() / len(values) ** 0.5)
+
+
+# %%
+if is_study and len(mixture) > 2 and {"L2", "L4"} <= set(fractions):
+    gains = (fractions.L2 - fractions.L4).dropna()
+    say("colour helps: L2 is above L4", beyond(gains) > 3)
+    say("grey helps: L4 is above L2", beyond(-gains) > 3)
+    say("slugs cost more than dilution", beyond(mixture.dilution - mixture.found) > 3)
+    say("because Helicoidea are recognised less often", beyond(-mixture.Helicoidea) > 3)
+    say("a network that went on from S leans to its side",
+        "L6-shared" in fractions and beyond(fractions["L6-shared"].dropna(), 0.5) > 3)  # fmt: skip
     say("controls and slugs show nothing", smallest is not None and smallest > 0.001)
 
 # %% [markdown]
