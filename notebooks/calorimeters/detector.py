@@ -509,13 +509,12 @@ plt.show()
 # matters to whoever wants to tell them apart by it:
 
 # %%
-lit = {"fast": ours, "Pythia": theirs}
-lit = {
-    k: v["BH_n4_M10"].means["lit pixels"][0] / v["SPH_9"].means["lit pixels"][0]
-    for k, v in lit.items()
-}
-for name, ratio in lit.items():
-    run.record(f"lit pixels, black holes over sphalerons, {name}", ratio)
+lit = {}
+for name, made in {"fast": ours, "Pythia": theirs}.items():
+    above, below = (made[kind].means["lit pixels"] for kind in NAMES)
+    lit[name] = above[0] / below[0]
+    error = lit[name] * math.hypot(above[1] / above[0], below[1] / below[0])
+    run.record(f"lit pixels, black holes over sphalerons, {name}", lit[name], error)
 
 # %% [markdown]
 # A black hole's picture has fewer lit pixels than a sphaleron's, by less in the fast generator than in
