@@ -185,8 +185,7 @@ pd.DataFrame(checks).T.rename_axis("strength").round(4)
 # %% [markdown]
 # ## Four subsystems, one image
 #
-# The detector is that of {ref}`calorimeters/black-holes-and-sphalerons`, a simulation after the
-# ATLAS card of Delphes.  A tracker, electromagnetic and hadronic calorimeters and a muon system look
+# The detector is that of {ref}`calorimeters/detector`, a simulation after the ATLAS card of Delphes.  A tracker, electromagnetic and hadronic calorimeters and a muon system look
 # at the same particles, each with cells of its own ({numref}`fig-parity-native`).  Muons are seen
 # by the last one only.
 
@@ -443,7 +442,7 @@ for view in views:
         best = violation.bound(e).quality
         shares[view, e] = (r.value / best, r["mean error"] / best, int(r.runs), int(r.n))
 as_text = {key: f"{100 * v:.0f} ± {100 * d:.0f}" for key, (v, d, *_) in shares.items()}
-pd.Series(as_text).unstack(0) if shares else NOT_RUN
+pd.Series(as_text).unstack(0).reindex(columns=views) if shares else NOT_RUN
 
 # %% mystnb={"figure": {"caption": "Quality of networks that see the flavour violation in one, three and four channels, against its strength; the curve is the bound. Error bars are standard errors of the mean over random seeds. Only the curve is shown where the runs are missing.", "name": "fig-parity-quality"}, "image": {"alt": "Quality against strength: the bound rises steepest; below it are the points for four channels, then three, then one."}}
 fig, ax = plt.subplots()
@@ -467,7 +466,7 @@ order = {}
 for step in steps:
     for e, r in rows_of(flavour, f"quality, {step}", "strength").iterrows():
         order[e, step] = r.value / max(r["mean error"], r.error / r.runs**0.5)
-pd.Series(order).unstack().round(1) if order else NOT_RUN
+pd.Series(order).unstack().reindex(columns=steps).round(1) if order else NOT_RUN
 
 # %% [markdown]
 # A difference within a few errors of zero says that two views are alike.
@@ -476,8 +475,8 @@ pd.Series(order).unstack().round(1) if order else NOT_RUN
 # and muon alike, it would show nothing.  They are not: an electron leaves its momentum in the
 # tracker *and* its energy in the calorimeter, and is twice as bright as a muon of the same momentum.  A
 # colour survives as brightness, as with the grey snails of {ref}`snails/results`.  Three channels
-# lack the muons, but what is missing leaves the rest of the event out of balance.  At full strength,
-# by kind of lepton:
+# lack the muons; but momentum across the beam is conserved, so what is missing leaves the rest of the
+# event out of balance, and a network may notice.  At full strength, by kind of lepton:
 
 # %%
 by_kind = {
