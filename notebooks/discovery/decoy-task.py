@@ -86,6 +86,7 @@ run = Records(
         "twins": twins,
         "seed": seed,
     },
+    run=("seed",),
 )
 rng = np.random.default_rng(seed)
 xy = pixel_grid(pixels)

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from parity_nb.training import fabric
+
 RINGS, ANGLES = 16, 64
 
 MEASURES = ("mirror", "half turn", "quarter turn", "rotation", "translation")
@@ -114,8 +116,10 @@ def direct_symmetry(pictures: Tensor, reach: float = 0.3, centres: int = 7) -> p
         raise ValueError(f"pictures must be (N, 1, S, S), not {tuple(pictures.shape)}")
     line = torch.linspace(-reach, reach, centres)
     grid = torch.cartesian_prod(line, line)
+    device = fabric().device
     rows = []
     for some in pictures.float().split(64):
+        some = some.to(device)
         profile = around(some, grid)
         best = (
             profile.mirrors.amax((1, 2)),

@@ -146,7 +146,9 @@ def windmill() -> np.ndarray:
     """Four sails, each on one side of its arm."""
     picture, draw = _canvas()
     for k in range(4):
-        draw.polygon(_at(np.array([0, 0.95, 0.85 + 0.5j, 0.1 + 0.1j]) * 1j**k), fill=0)
+        draw.polygon(
+            _at(np.array([0, 0.95, 0.95 + 0.4j, 0.35 + 0.4j, 0.35 + 0.1j]) * 1j**k), fill=0
+        )
     return _as_array(picture)
 
 
@@ -196,7 +198,7 @@ DRAWINGS: dict[str, tuple[Callable[[], np.ndarray], str]] = {
     "dragon": (dragon, "none"),
     "scribble": (scribble, "none"),
 }
-"""Name -> the function that draws it, and its symmetry (of "none": not even nearly)."""
+"""Name -> the function that draws it, and its symmetry; a fern nearly has more than none."""
 
 
 def drawing(name: str) -> Tensor:

@@ -10,7 +10,6 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
 from parity_nb.discovery.drawings import DRAWINGS, drawing
-from parity_nb.discovery.templates import two_tones
 from parity_nb.images import SUFFIXES, read_images, square, to_grey
 
 
@@ -19,7 +18,7 @@ def sketch(image: Tensor, pixels: int, share: float = 0.3) -> Tensor:
 
     The middle square of the picture, in grey, is shrunk and blurred by one pixel.  A little of a
     much broader blur decides where there is nothing, so that the level can always be chosen such
-    that `share` of the sketch is dark.  All of it commutes with the symmetries of the square.
+    that about `share` of the sketch is dark.  All of it commutes with the symmetries of the square.
 
     Args:
         image: (C, H, W) with 1 or 3 channels, levels of any range.
@@ -41,9 +40,12 @@ def sketch(image: Tensor, pixels: int, share: float = 0.3) -> Tensor:
         raise ValueError("it has one colour only: there is nothing to sketch")
     broad = pixels / 8
     blurred = _blur(small, 1.0) + 0.2 * _blur(small, broad)
-    return two_tones(-blurred.reshape(1, -1).double(), torch.tensor([share])).reshape(
-        pixels, pixels
-    )
+    # pixels that are equal, up to rounding, get the same tone: a mirror image may not break the tie
+    tone = ((blurred - blurred.min()) / (blurred.max() - blurred.min()))[0, 0].round(decimals=4)
+    dark = tone <= tone.ravel().kthvalue(max(1, round(share * tone.numel()))).values
+    if dark.all():
+        raise ValueError("almost all of it has one colour: there is nothing to sketch")
+    return dark
 
 
 def _blur(x: Tensor, sigma: float) -> Tensor:

@@ -1,0 +1,485 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (discovery/symmetry-score)=
+#
+# # The symmetry score
+#
+# The networks of {ref}`discovery/decoy-task` learned pictures and were told nothing of symmetry.
+# {cite}`barenboim2021symmetry` train a second network to tell the class of symmetry from the PCA
+# images of their last hidden layers.  It works; so they conclude that the first networks had
+# *discovered* the symmetry, and use the second one to give a score to paintings.  This page repeats
+# the step with simulated potentials, and adds the controls without which the conclusion
+# does not follow.  It is one run with one random seed and one family of potentials held out;
+# {ref}`discovery/symmetry-results` has the runs together.
+#
+# **You will learn**
+#
+# - how well a class of symmetry can be read off a PCA image, in a family of potentials never shown;
+# - how well off the picture itself, off the network's output, and off what has not learned anything;
+# - what the score does when a symmetry is broken little by little;
+# - to score drawings, or a folder of your own pictures, with the spread over repeated networks.
+#
+# **Cost** A minute and a half on one CPU core and 1.2 GB of memory.  A GPU trains ten times as many
+# networks in that time.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from scipy.stats import binomtest, spearmanr
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import confusion_matrix, roc_auc_score
+
+from parity_nb.discovery.decoy import train_decoys
+from parity_nb.discovery.direct import direct_symmetry
+from parity_nb.discovery.drawings import DRAWINGS
+from parity_nb.discovery.score import (
+    SymmetryNet,
+    calibration,
+    calibration_error,
+    probabilities,
+    recipe,
+    symmetry_score,
+    train_classifier,
+)
+from parity_nb.discovery.sets import VIEWS, broken_set, difficulty, template_set, views
+from parity_nb.discovery.sketches import sketches_in, sketches_of_drawings
+from parity_nb.discovery.templates import CLASSES, FAMILIES, pixel_grid
+from parity_nb.plotting import CYCLE, image_grid, use_style
+from parity_nb.records import Records, provenance
+from parity_nb.statistics import paired
+
+# %% tags=["parameters"]
+pixels: int = 32  # side of the pictures, pixels, a power of two
+each: int = 10  # pictures of every class and family
+width: int = 32  # units in each hidden layer of a decoy network
+target: float = 0.93  # accuracy on held-out pixels at which a decoy network stops
+most: int = 500  # steps after which it stops in any case
+noise: float = 0.02  # share of the pixels whose tone is swapped
+epochs: int = 60  # passes of the second network over its training images
+batch: int = 64  # images in a step of the second network
+pairs: int = 2  # potentials of each class whose symmetry is broken little by little
+levels: int = 6  # amounts of breaking from 0 to 1
+repeats: int = 3  # decoy networks for every drawing
+share: float = 0.3  # share of a sketch that is dark
+folder: str = ""  # a folder with pictures of your own; empty: the drawings of this package
+seed: int = 0  # random seed; also picks the family that is held out, seed mod 5
+
+# %%
+use_style()
+run = Records(
+    "discovery/symmetry-score",
+    parameters={
+        "pixels": pixels,
+        "each": each,
+        "width": width,
+        "target": target,
+        "most": most,
+        "noise": noise,
+        "epochs": epochs,
+        "batch": batch,
+        "pairs": pairs,
+        "levels": levels,
+        "repeats": repeats,
+        "share": share,
+        "folder": folder,
+        "seed": seed,
+    },
+    run=("seed",),
+)
+xy = pixel_grid(pixels)
+kinds, chance = list(CLASSES), 1 / len(CLASSES)
+held = list(FAMILIES)[seed % len(FAMILIES)]
+
+# %% [markdown]
+# ## Pictures, networks, inputs
+#
+# Every picture has a decoy network.  The test is made on one family of potentials, of which the
+# second network is shown nothing in training: it cannot win by knowing the look of a family.
+
+# %%
+made = template_set(each, pixels, noise, seed)
+decoys = train_decoys(made.tones, xy, width, target, most, seed=seed)
+inputs = views(decoys, made.tones)
+test = made.family == list(FAMILIES).index(held)
+print(f"{len(made)} networks; held out: {held}, {int(test.sum())} pictures")
+
+# %% [markdown]
+# Five inputs go to second networks of the same kind:
+#
+# - the *picture* itself, the upper bound: whatever a decoy network knows, it has from there;
+# - the *output* of the decoy network, the picture as it was learned, with no hidden layer;
+# - the *PCA* image of its last hidden layer, the subject;
+# - output and PCA image together: is there anything in the hidden layer that the output lacks?
+# - the PCA image of the *untrained* network, which has seen no picture.  Anything above chance there
+#   would be a leak.
+#
+# The second network is small; every batch is turned, mirrored and inverted at random, and what it says
+# of an image is averaged over the eight symmetries of the square.
+
+# %%
+print(SymmetryNet(3, pixels))
+print(recipe(epochs, batch))
+
+# %% tags=["nbval-ignore-output"]
+nets = {
+    name: train_classifier(inputs[name][~test], made.kind[~test], epochs, batch, seed)
+    for name in VIEWS
+}
+p = {name: probabilities(nets[name], inputs[name][test]) for name in VIEWS}
+truth = made.kind[test]
+right = {name: p[name].argmax(-1) == truth for name in VIEWS}
+
+# %% [markdown]
+# Four more controls.  The labels of the training images are *permuted*: nothing can be learned, and
+# test accuracy is chance.  The same PCA images are split *by network* instead of family, which is the
+# easier task that a careless split would test.  And two forests of decision trees get numbers and no
+# image: the *difficulty* of the decoy task (steps, accuracy, share of dark pixels, length of the
+# outline), and the *direct* measure of symmetry, which needs no network at all.
+
+
+# %%
+def again(train, kind, where):
+    """Correctness on `where` of a second network for PCA images with these training labels."""
+    net = train_classifier(inputs["PCA"][train], kind, epochs, batch, seed)
+    return probabilities(net, inputs["PCA"][where]).argmax(-1) == made.kind[where]
+
+
+shuffled = made.kind[~test][
+    torch.randperm(int((~test).sum()), generator=torch.Generator().manual_seed(seed))
+]
+right["permuted labels"] = again(~test, shuffled, test)
+by_network = torch.arange(len(made)) % each % 5 == seed % 5
+right["PCA, split by network"] = again(~by_network, made.kind[~by_network], by_network)
+
+
+# %%
+def forest(features):
+    trees = RandomForestClassifier(300, min_samples_leaf=3, random_state=seed)
+    trees.fit(features[~test.numpy()], made.kind[~test])
+    return torch.from_numpy(trees.predict(features[test.numpy()])) == truth
+
+
+right["difficulty"] = forest(difficulty(decoys, made.tones).numpy())
+right["direct measure"] = forest(direct_symmetry(made.pictures).to_numpy())
+
+# %% [markdown]
+# ## What can be read off
+
+# %%
+for name, r in right.items():
+    accuracy = r.float().mean().item()
+    run.record(f"accuracy, {name}", accuracy, (accuracy * (1 - accuracy) / len(r)) ** 0.5, len(r))
+run.record("held-out family", held)
+
+# %% mystnb={"figure": {"caption": "Accuracy of seven classes of symmetry on the family that was held out, by what the second network is shown, with binomial errors. The dashed line is chance.", "name": "fig-score-accuracy"}, "image": {"alt": "Points with error bars, one row for each input, on an axis of accuracy from 0 to 1, with a dashed line at one seventh."}}
+order = sorted(right, key=lambda name: right[name].float().mean())
+value = np.array([right[name].float().mean() for name in order])
+fig, ax = plt.subplots(figsize=(5.6, 3.4))
+count = np.array([len(right[name]) for name in order])
+ax.errorbar(value, order, xerr=np.sqrt(value * (1 - value) / count), fmt="o")
+ax.axvline(chance, color="black", linestyle="--", linewidth=1)
+ax.set(xlabel="accuracy", xlim=(0, 1))
+plt.show()
+
+# %% [markdown]
+# Those that cannot know anything must be at chance, whatever the size of this run:
+
+# %%
+for name in ("untrained PCA", "permuted labels"):
+    null = binomtest(int(right[name].sum()), len(right[name]), chance).pvalue
+    run.record(f"p of chance, {name}", null, n=len(right[name]))
+    assert null > 1e-4
+
+# %% [markdown]
+# The others saw the same test pictures, so they are compared in pairs: what counts are the pictures
+# that one gets right and the other wrong {cite}`mcnemar1947`.
+
+
+# %%
+def compare(first, second):
+    signs = [2.0 * right[name].float() - 1 for name in (first, second)]
+    gain = paired(*signs)
+    print(f"{first} minus {second}: {gain}")
+    run.record(f"{first} minus {second}", gain.difference, gain.error, gain.n)
+
+
+for first, second in (
+    ("PCA", "untrained PCA"),
+    ("PCA", "output"),
+    ("output and PCA", "output"),
+    ("PCA", "picture"),
+    ("PCA", "difficulty"),
+):
+    compare(first, second)
+
+# %% [markdown]
+# If the hidden layer held a *concept* of symmetry that goes beyond the learned picture, then adding the
+# PCA image to the output should help.  If the PCA image is the picture in another guise, spoilt by
+# chance, it should be worse than the output alone.  One run has few test pictures; the sum of the
+# evidence is in {ref}`discovery/symmetry-results`.
+#
+# Which classes are told apart?
+
+# %% mystnb={"figure": {"caption": "Confusion on the held-out family, from the PCA image and from the output: rows are the true class, columns what the second network says, each row adding up to 1.", "name": "fig-score-confusion"}, "image": {"alt": "Two seven by seven tables of grey squares, darkest along the diagonal."}}
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.8), sharey=True)
+for ax, name in zip(axes, ("PCA", "output"), strict=True):
+    table = confusion_matrix(truth, p[name].argmax(-1), labels=range(7), normalize="true")
+    ax.imshow(table, cmap="Greys", vmin=0, vmax=1)
+    for (row, column), v in np.ndenumerate(table):
+        if v >= 0.005:
+            ink = "white" if v > 0.5 else "black"
+            ax.text(column, row, f"{v:.1f}", ha="center", va="center", color=ink, fontsize=7)
+    ax.set_xticks(range(7), kinds, rotation=60, ha="right")
+    ax.set(yticks=range(7), yticklabels=kinds, xlabel=f"said, from the {name}")
+    ax.grid(False)
+axes[0].set_ylabel("true class")
+plt.show()
+
+# %% [markdown]
+# Discs and stripes have a look of their own.  The hard question is between classes that look alike:
+# nothing against one mirror, and four turns against four turns with mirrors, which is
+# {term}`chirality`.  Given that the class is one of the two, how often is the right one the more
+# probable?
+
+
+# %%
+def between(name, a, b):
+    rows = (truth == kinds.index(a)) | (truth == kinds.index(b))
+    says_a = p[name][rows][:, kinds.index(a)] > p[name][rows][:, kinds.index(b)]
+    return (says_a == (truth[rows] == kinds.index(a))).float()
+
+
+for a, b in (("none", "mirror"), ("turns", "turns and mirrors")):
+    for name in VIEWS:
+        r = between(name, a, b)
+        value = r.mean().item()
+        error = (value * (1 - value) / len(r)) ** 0.5
+        run.record(f"{a} or {b}, {name}", value, error, len(r))
+
+# %% [markdown]
+# ## The score
+#
+# Does a probability mean what it says?  In bins of equally many pictures, the mean of the largest
+# probability is compared with the accuracy.
+
+# %%
+reliability = calibration(p["PCA"], truth, bins=5)
+run.record("calibration error, PCA", calibration_error(reliability), n=len(truth))
+log_loss = -p["PCA"].gather(1, truth[:, None]).log()
+spread = log_loss.std().item() / len(truth) ** 0.5
+run.record("log loss, PCA", log_loss.mean().item(), spread, len(truth), "nat")
+print(f"a classifier that knows nothing has {np.log(len(kinds)):.3f}")
+reliability.round(2)
+
+# %% [markdown]
+# The source does not define its score.  Ours compares the probability of "none" with the mean of the
+# other six, as if a picture were as likely to have a symmetry as not: it is one half for whoever knows
+# nothing.  How well does it order a picture with and a picture without a symmetry?  The area under the
+# curve is the probability to get such a pair right.
+
+# %%
+scores = {name: symmetry_score(p[name]) for name in VIEWS}
+symmetric = truth != kinds.index("none")
+for name in VIEWS:
+    area = roc_auc_score(symmetric, scores[name])
+    run.record(f"area under the curve, {name}", area, n=len(truth))
+
+# %% [markdown]
+# ## Approximate symmetry
+#
+# Nature's symmetries are broken a little.  A potential $V$ with a symmetry and another, $U$, without
+# one, of the family that was held out, are mixed as $(1-b)V + bU$.  The decoy networks of the
+# mixtures are trained, and the second networks of above give their scores.
+
+# %%
+amounts = np.linspace(0, 1, levels).round(3).tolist()
+broken = broken_set(held, pairs, amounts, pixels, noise, seed + 10_000)
+broken_decoys = train_decoys(broken.tones, xy, width, target, most, seed=seed + 10_000)
+broken_inputs = views(broken_decoys, broken.tones)
+print(f"{len(broken)} networks")
+
+# %% [markdown]
+# Beside it stands the direct measure, the largest correlation of the picture with its transforms, of
+# the kind that the class is about.
+
+# %%
+about = ("mirror", "half turn", "quarter turn", "quarter turn", "rotation", "translation")
+measured = direct_symmetry(broken.pictures)
+columns = [about[k - 1] for k in broken.kind.tolist()]
+curves = {
+    "direct measure": [row[c] for c, (_, row) in zip(columns, measured.iterrows(), strict=True)]
+}
+for name in ("PCA", "output", "picture"):
+    curves[f"score, {name}"] = symmetry_score(
+        probabilities(nets[name], broken_inputs[name])
+    ).numpy()
+curves = pd.DataFrame(curves).assign(b=broken.amount.numpy().round(3))
+
+# %% [markdown]
+# Means over the potentials, and rank correlations with $b$.
+
+
+# %%
+def rank_correlation(a, b):
+    """Spearman's; zero where one of the two is constant."""
+    return spearmanr(a, b).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
+
+
+by_amount = curves.groupby("b").agg(["mean", "sem"])
+for name in curves.columns.drop("b"):
+    for b in amounts:
+        mean, error = by_amount.loc[b, name]
+        run.record(f"{name}, b = {b:g}", mean, error, 6 * pairs)
+    means = rank_correlation(amounts, by_amount[name]["mean"])
+    run.record(f"rank correlation of means, {name}", means, n=levels)
+    run.record(f"rank correlation, {name}", rank_correlation(curves.b, curves[name]), n=len(curves))
+
+# %% mystnb={"figure": {"caption": "Score against the broken amount b, from the PCA image, the output and the picture, and the direct measure: mean and standard error over potentials of the held-out family and all classes with a symmetry.", "name": "fig-score-broken"}, "image": {"alt": "Four curves with error bars against the broken amount from 0 to 1, falling from left to right."}}
+fig, ax = plt.subplots()
+for colour, name in zip(CYCLE, curves.columns.drop("b"), strict=False):
+    part = by_amount[name]
+    ax.errorbar(amounts, part["mean"], part["sem"], fmt="o-", color=colour, label=name, capsize=2)
+ax.set(xlabel="broken amount b", ylabel="score, or correlation", ylim=(0, 1.02))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# A score that is a probability need not be proportional to anything.  What can be asked is that it
+# falls as the symmetry goes, which is what the rank correlation says ($-1$ for a score that falls at
+# every step).  The direct measure knows its kind of symmetry, and knew it without training.
+#
+# ## From physics to art
+#
+# Any picture can be made a sketch in two tones: grey, blurred as with a broad brush, and cut at a level
+# that leaves a given share dark.  Then it is treated as if it were a potential.  Talk and paper show
+# paintings, photographs and children's drawings; here are fractals and line drawings made by the
+# package, or the pictures in a `folder` of yours.
+
+# %%
+art = sketches_in(folder, pixels, share) if folder else sketches_of_drawings(pixels, share)
+print(f"{len(art.names)} pictures; refused: {art.refused or 'none'}")
+
+# %% mystnb={"figure": {"caption": "The sketches.", "name": "fig-score-sketches"}, "image": {"alt": "Rows of small pictures in black on white, such as a carpet with holes, a snowflake, a flower, a windmill, a face and a house."}}
+image_grid(1 - art.tones[:70].reshape(-1, 1, pixels, pixels).float(), columns=7)
+plt.show()
+
+# %% [markdown]
+# Every sketch is learned by several decoy networks, which differ in their weights at the start.
+
+# %%
+copies = art.tones.repeat_interleave(repeats, 0)
+art_decoys = train_decoys(copies, xy, width, target, most, seed=seed + 20_000)
+art_inputs = views(art_decoys, copies)
+art_scores = {
+    name: symmetry_score(probabilities(nets[name], art_inputs[name])).reshape(-1, repeats)
+    for name in ("PCA", "output")
+}
+
+# %%
+listed = pd.DataFrame(index=pd.Index(art.names, name="picture"))
+if not folder:
+    listed["symmetry"] = [DRAWINGS[name][1] for name in art.names]
+for name, s in art_scores.items():
+    spread = s.std(1) if repeats > 1 else torch.zeros(len(s))
+    listed[f"score, {name}"] = [
+        f"{a:.2f} ± {b:.2f}" for a, b in zip(s.mean(1), spread, strict=True)
+    ]
+art_direct = direct_symmetry(art.tones.reshape(-1, 1, pixels, pixels).float())
+listed[art_direct.columns] = art_direct.round(2).to_numpy()
+listed
+
+# %% [markdown]
+# The error is the spread over networks that learned the same sketch: a property of the method, not of
+# the picture.  The direct measures are those of the sketch, which is less than the drawing: a broad
+# brush makes a leaf of a fern, and a leaf is its own mirror image.  Does the score follow the
+# largest of the direct measures?
+
+# %%
+strongest = art_direct.max(axis=1)
+for name, s in art_scores.items():
+    agreement = rank_correlation(s.mean(1).numpy(), strongest)
+    run.record(
+        f"art: rank correlation with the direct measure, {name}", agreement, n=len(art.names)
+    )
+    if not folder:
+        for picture, values in zip(art.names, s, strict=True):
+            error = values.std().item() if repeats > 1 else None
+            run.record(f"art: {picture}, {name}", values.mean().item(), error, repeats)
+for picture, value in zip(art.names, strongest, strict=True):
+    run.record(f"art: {picture}, strongest direct measure", value)
+
+# %% [markdown]
+# ## When a picture cannot be read
+#
+# One bad file must not stop the others.  Here is a folder with a picture, a file that is none, and a
+# picture of one colour; then a folder with nothing in it.
+
+# %%
+with tempfile.TemporaryDirectory() as scratch:
+    (Path(scratch) / "empty").mkdir()
+    Image.fromarray(DRAWINGS["face"][0]()).save(Path(scratch) / "face.png")
+    (Path(scratch) / "broken.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (40, 40), "orange").save(Path(scratch) / "orange.png")
+    bad = sketches_in(scratch, pixels, share)
+    print("used:", bad.names)
+    for name, reason in bad.refused.items():
+        print(f"refused: {name}: {reason.replace(scratch, '...')}")
+    try:
+        sketches_in(Path(scratch) / "empty", pixels)
+    except ValueError as error:
+        print("refused:", str(error).replace(scratch, "..."))
+
+# %% [markdown]
+# ## What we found
+
+# %%
+reached = decoys.reached.float()
+run.record("share of networks that reached the target", reached.mean().item(), n=len(reached))
+run.record("steps of a decoy network", decoys.steps.float().mean().item(), n=len(reached))
+saved = run.save()
+
+# %% [markdown]
+# - From the PCA image of a network that was told nothing, a class of symmetry is read above chance,
+#   in a family of potentials that was never shown.  From the untrained network it is not.
+# - The same can be read off the network's output, and off the picture, at least as well here.  That
+#   is what the hidden layer's information comes from; reading it there is no sign of a concept.
+# - What it takes to learn the picture says something about its class, without any image.
+# - The score falls as a symmetry is broken; so does a correlation that needs no network.
+
+# %%
+big = len(truth) >= 60 and pixels >= 32 and epochs >= 40
+accuracy = {name: r.float().mean().item() for name, r in right.items()}
+if big:
+    assert accuracy["PCA"] > chance + 5 * (chance * (1 - chance) / len(truth)) ** 0.5
+    assert min(accuracy["picture"], accuracy["output"]) > accuracy["untrained PCA"] + 0.1
+    assert (
+        by_amount["direct measure"]["mean"].iloc[0] > by_amount["direct measure"]["mean"].iloc[-1]
+    )
+assert set(bad.names) == {"face.png"} and len(bad.refused) == 2
+
+# %% [markdown]
+# ## References
+#
+# ```{bibliography}
+# :filter: docname in docnames
+# ```
+
+# %% tags=["nbval-ignore-output", "hide-output"]
+facts = provenance()

@@ -1,0 +1,223 @@
+"""Sets for the symmetry score, the second network, its score, drawings and sketches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from parity_nb.discovery.decoy import train_decoys
+from parity_nb.discovery.direct import direct_symmetry
+from parity_nb.discovery.drawings import DRAWINGS, drawing
+from parity_nb.discovery.score import (
+    SymmetryNet,
+    calibration,
+    calibration_error,
+    probabilities,
+    symmetry_score,
+    train_classifier,
+)
+from parity_nb.discovery.sets import VIEWS, broken_set, difficulty, template_set, views
+from parity_nb.discovery.sketches import sketch, sketches_in, sketches_of_drawings
+from parity_nb.discovery.templates import CLASSES, FAMILIES, pixel_grid
+from parity_nb.symmetry import dihedral, mirror
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# --- sets
+
+
+def test_every_family_is_in_every_class():
+    made = template_set(2, 16, 0.0, seed=1)
+    cells = pd.crosstab(made.kind.numpy(), made.family.numpy())
+    assert cells.shape == (len(CLASSES), len(FAMILIES))
+    assert (cells == 2).all(axis=None)
+    share = made.tones.float().mean(1)
+    assert 0.29 < share.min() <= share.max() < 0.71
+    assert torch.equal(made.tones, template_set(2, 16, 0.0, seed=1).tones)
+    assert not torch.equal(made.tones, template_set(2, 16, 0.0, seed=2).tones)
+
+
+def test_noise_swaps_its_share_of_the_pixels():
+    clean, noisy = (template_set(4, 32, noise, seed=0) for noise in (0.0, 0.1))
+    swapped = (clean.tones ^ noisy.tones).float().mean()
+    assert swapped == pytest.approx(0.1, abs=0.005)
+    with pytest.raises(ValueError, match=r"noise = 0.5"):
+        template_set(1, 16, 0.5, seed=0)
+
+
+def test_broken_symmetry_begins_symmetric_and_ends_without():
+    made = broken_set("ridges", 12, [0.0, 0.5, 1.0], 32, 0.0, seed=0)
+    assert made.kind.unique().tolist() == [1, 2, 3, 4, 5, 6]
+    half_turn = direct_symmetry(made.pictures)["half turn"].to_numpy()
+    kind = made.kind.numpy() == list(CLASSES).index("two mirrors")
+    means = [half_turn[kind & (made.amount.numpy() == b)].mean() for b in (0.0, 0.5, 1.0)]
+    assert means[0] > 0.8
+    assert means[0] > means[1] > means[2]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        broken_set("ridges", 1, [1.5], 16, 0.0, seed=0)
+
+
+def test_views_are_normalised_and_the_untrained_one_knows_no_picture():
+    made = template_set(1, 16, 0.0, seed=0)
+    decoys = train_decoys(made.tones, pixel_grid(16), 8, 0.9, 40, progress=False)
+    seen = views(decoys, made.tones)
+    assert tuple(seen) == VIEWS
+    assert [seen[name].shape[1] for name in VIEWS] == [1, 1, 3, 4, 3]
+    for x in seen.values():
+        assert x.mean((2, 3)).abs().max() < 1e-4
+        assert x.std((2, 3)).max() < 1.1
+    other = train_decoys(~made.tones, pixel_grid(16), 8, 0.9, 40, progress=False)
+    untrained = views(other, ~made.tones)["untrained PCA"]
+    assert torch.equal(untrained, seen["untrained PCA"])
+    assert difficulty(decoys, made.tones).shape == (len(made), 4)
+    assert difficulty(decoys, made.tones).isfinite().all()
+
+
+# --- the second network
+
+
+def test_second_network_learns_and_its_probabilities_do_not_depend_on_the_mirror():
+    """Discs against stripes, as two of the seven classes."""
+    x = pixel_grid(16).reshape(16, 16, 2)
+    angle = 2 * np.pi * torch.rand(60, 1, 1, generator=generator())
+    stripes = (4 * (x[..., 0] * angle.cos() + x[..., 1] * angle.sin())).sin()
+    discs = (8 * x.norm(dim=-1) + angle).sin()
+    images = torch.cat([stripes, discs])[:, None]
+    images = images - images.mean((2, 3), keepdim=True)
+    kinds = torch.arange(7)[[6, 5]].repeat_interleave(60)
+    train = torch.arange(120) % 4 > 0
+    net = train_classifier(images[train], kinds[train], 12, batch=16)
+    p = probabilities(net, images[~train])
+    assert (p.argmax(-1) == kinds[~train]).float().mean() > 0.9
+    assert p.sum(-1) == pytest.approx(1, abs=1e-5)
+    for element in dihedral().elements:
+        assert torch.allclose(probabilities(net, element.act(images[~train])), p, atol=1e-4)
+
+
+def test_permuted_labels_are_a_null():
+    made = torch.randn(140, 1, 8, 8, generator=generator())
+    kinds = torch.arange(7).repeat(20)
+    net = train_classifier(made[:105], kinds[:105], 3, seed=1)
+    right = (probabilities(net, made[105:]).argmax(-1) == kinds[105:]).sum()
+    assert right <= 14  # of 35, of which 5 by chance; more once in ten thousand times
+
+
+def test_bad_sides_and_labels_are_refused():
+    with pytest.raises(ValueError, match="power of two"):
+        SymmetryNet(1, 24)
+    with pytest.raises(ValueError, match="3 images, but 2 classes"):
+        train_classifier(torch.zeros(3, 1, 8, 8), torch.zeros(2, dtype=torch.long), 1)
+
+
+def test_score_of_ignorance_is_one_half():
+    p = torch.full((1, 7), 1 / 7)
+    assert symmetry_score(p).item() == pytest.approx(0.5)
+    sure = torch.eye(7)
+    assert symmetry_score(sure).tolist() == [0.0, 1, 1, 1, 1, 1, 1]
+
+
+def test_calibration_of_a_calibrated_classifier():
+    chance = generator()
+    confidence = 0.4 + 0.6 * torch.rand(20_000, generator=chance)
+    p = torch.full((20_000, 7), 0.0)
+    p[:, 0] = confidence
+    p[:, 1:] = (1 - confidence[:, None]) / 6
+    kinds = (torch.rand(20_000, generator=chance) > confidence).long()
+    table = calibration(p, kinds, 10)
+    assert table.n.sum() == 20_000
+    assert calibration_error(table) < 0.02
+    assert calibration_error(calibration(p, torch.ones_like(kinds))) > 0.5
+    assert len(calibration(p[:3], kinds[:3], 10)) == 3
+
+
+# --- drawings and sketches
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_drawing_has_two_tones(name):
+    image = drawing(name)
+    assert image.dtype == torch.uint8 and image.ndim == 3
+    dark = (image < 128).float().mean()
+    assert 0.02 < dark < 0.8
+
+
+def test_drawings_have_the_symmetry_that_they_are_said_to_have():
+    pictures = torch.stack([(drawing(name) < 128).float() for name in DRAWINGS])
+    pictures = torch.nn.functional.adaptive_avg_pool2d(pictures, 64)
+    found = direct_symmetry(pictures, reach=0.1, centres=5).set_axis(list(DRAWINGS))
+    group = {name: symbol for name, (_, symbol) in DRAWINGS.items()}
+    for name, symbol in group.items():
+        if symbol in ("C2", "C4", "D4", "D6"):
+            assert found.loc[name, "half turn"] > 0.8, name
+        if symbol in ("C4", "D4"):
+            assert found.loc[name, "quarter turn"] > 0.8, name
+        if symbol[0] == "D":
+            assert found.loc[name, "mirror"] > 0.8, name
+        if symbol == "R":
+            assert found.loc[name, "translation"] > 0.9, name
+        if symbol == "none":
+            assert found.loc[name, ["mirror", "half turn", "quarter turn"]].max() < 0.8, name
+
+
+def test_unknown_drawing_is_refused():
+    with pytest.raises(ValueError, match=r"drawing 'cat' is none of: carpet"):
+        drawing("cat")
+
+
+def test_sketch_commutes_with_the_square():
+    picture = torch.randint(0, 256, (3, 48, 48), generator=generator()).to(torch.uint8)
+    plain = sketch(picture, 16)
+    assert plain.float().mean() == pytest.approx(0.3, abs=0.01)
+    for element in dihedral().elements:
+        turned = sketch(element.act(picture[None])[0], 16)
+        assert (turned != element.act(plain[None, None])[0, 0]).float().mean() < 0.02
+
+
+def test_sketch_of_a_wide_picture_is_that_of_its_middle():
+    wide = torch.zeros(1, 32, 64)
+    wide[:, :, 28:36] = 200.0
+    assert torch.equal(sketch(wide, 16), mirror(sketch(wide, 16)))
+
+
+def test_pictures_that_cannot_be_sketched():
+    with pytest.raises(ValueError, match="one colour"):
+        sketch(torch.full((3, 20, 20), 90.0), 16)
+    with pytest.raises(ValueError, match="4 x 20 pixels"):
+        sketch(torch.rand(1, 20, 4), 16)
+    with pytest.raises(ValueError, match="share = 1"):
+        sketch(torch.rand(1, 20, 20), 16, share=1)
+
+
+def test_folder_goes_on_after_a_bad_file(tmp_path):
+    Image.fromarray(DRAWINGS["house"][0]()).save(tmp_path / "house.png")
+    (tmp_path / "noise.jpg").write_bytes(b"nothing")
+    (tmp_path / "notes.txt").write_text("a text")
+    Image.new("RGB", (30, 30), "blue").save(tmp_path / "blue.png")
+    found = sketches_in(tmp_path, 16)
+    assert found.names == ["house.png"]
+    assert found.tones.shape == (1, 256)
+    assert set(found.refused) == {"blue.png", "noise.jpg", "notes.txt"}
+    assert "one colour" in found.refused["blue.png"]
+    assert "cannot read" in found.refused["noise.jpg"]
+
+
+def test_folders_without_pictures_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="it is empty"):
+        sketches_in(tmp_path, 16)
+    (tmp_path / "notes.txt").write_text("a text")
+    with pytest.raises(ValueError, match=r"notes\.txt: unknown kind of file"):
+        sketches_in(tmp_path, 16)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        sketches_in(tmp_path / "nowhere", 16)
+
+
+def test_sketches_of_the_drawings():
+    found = sketches_of_drawings(16)
+    assert found.names == list(DRAWINGS)
+    assert found.tones.float().mean(1) == pytest.approx(0.3, abs=0.1)
