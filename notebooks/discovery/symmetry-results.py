@@ -70,16 +70,19 @@ def over_runs(records, name):
     )
 
 
+# %%
 def table_of(records, prefix, names):
     """`over_runs` of several numbers whose names begin alike."""
     rows = {name: over_runs(records, prefix + name) for name in names}
     return pd.DataFrame(rows).T.query("runs > 0").astype({"runs": int, "n": int})
 
 
+# %%
 def text(row):
     return format_number(row["mean"], row["error"] if row["error"] > 0 else None)
 
 
+# %%
 def printed(table):
     """A table with values as text, or the words that there is nothing yet."""
     if table.empty:
@@ -136,9 +139,13 @@ for name in above.index[above.notna()]:
 PAIRS = ("PCA minus untrained PCA", "PCA minus difficulty", "PCA minus picture",
          "PCA minus output", "output and PCA minus output")  # fmt: skip
 gaps = table_of(scores, "", PAIRS)
+
+# %%
 degrees = (gaps.runs - 1).clip(lower=1)
 gaps["smallest"] = (stats.t.ppf(0.975, degrees) + stats.t.ppf(0.95, degrees)) * gaps.error
 gaps["p"] = 2 * stats.t.sf((gaps["mean"] / gaps.error).abs(), degrees)
+
+# %%
 extra = {"p": gaps.p.map("{:.2g}".format), "smallest to be seen": gaps.smallest.round(3)}
 printed(gaps) if gaps.empty else printed(gaps).assign(**extra)
 
@@ -176,6 +183,8 @@ printed(change)
 # %%
 CURVES = ("direct measure", "score, PCA", "score, output", "score, picture")
 shown = scores[scores.name.str.contains(", b = ", regex=False)]
+
+# %%
 parts = shown.name.str.rsplit(", b = ", n=1, expand=True)
 shown = shown.assign(curve=parts[0], b=parts[1].astype(float)) if len(shown) else shown
 
@@ -215,6 +224,8 @@ else:
 # %%
 names = scores.name[scores.name.str.fullmatch("art: .*, PCA")].str[5:-5].unique()
 names = [name for name in names if not name.startswith("rank")]
+
+# %%
 columns = {
     "score, PCA": [text(over_runs(scores, f"art: {n}, PCA")) for n in names],
     "score, output": [text(over_runs(scores, f"art: {n}, output")) for n in names],
@@ -237,6 +248,8 @@ for prefix, table in (
     for name, row in table.iterrows():
         error = row["error"] if row["error"] > 0 else None
         run.record(f"{prefix}{name}", row["mean"], error, int(row.runs))
+
+# %%
 for name, value in gaps.smallest.dropna().items():
     run.record(f"smallest difference, {name}", value, n=int(gaps.runs[name]))
 
@@ -253,6 +266,7 @@ def verdict(name):
     return f"{word}, by {abs(z):.1f} standard errors" if abs(z) > 3 else "not clearly different"
 
 
+# %%
 if len(gaps) and gaps.runs.min() >= 5:
     print("PCA image against chance:", f"{above['PCA']:.1f} standard errors above")
     print("PCA image against the untrained one:", verdict("PCA minus untrained PCA"))

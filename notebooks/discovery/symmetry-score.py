@@ -161,6 +161,7 @@ def again(train, kind, where):
     return probabilities(net, inputs["PCA"][where]).argmax(-1) == made.kind[where]
 
 
+# %%
 shuffled = made.kind[~test][
     torch.randperm(int((~test).sum()), generator=torch.Generator().manual_seed(seed))
 ]
@@ -176,6 +177,7 @@ def forest(features):
     return torch.from_numpy(trees.predict(features[test.numpy()])) == truth
 
 
+# %%
 right["difficulty"] = forest(difficulty(decoys, made.tones).numpy())
 right["direct measure"] = forest(direct_symmetry(made.pictures).to_numpy())
 
@@ -187,9 +189,9 @@ for name, r in right.items():
     accuracy = r.float().mean().item()
     run.record(f"accuracy, {name}", accuracy, (accuracy * (1 - accuracy) / len(r)) ** 0.5, len(r))
 run.record("held-out family", held)
+order = sorted(right, key=lambda name: right[name].float().mean())
 
 # %% mystnb={"figure": {"caption": "Accuracy of seven classes of symmetry on the family that was held out, by what the second network is shown, with binomial errors. The dashed line is chance.", "name": "fig-score-accuracy"}, "image": {"alt": "Points with error bars, one row for each input, on an axis of accuracy from 0 to 1, with a dashed line at one seventh."}}
-order = sorted(right, key=lambda name: right[name].float().mean())
 value = np.array([right[name].float().mean() for name in order])
 fig, ax = plt.subplots(figsize=(5.6, 3.4))
 count = np.array([len(right[name]) for name in order])
@@ -220,6 +222,7 @@ def compare(first, second):
     run.record(f"{first} minus {second}", gain.difference, gain.error, gain.n)
 
 
+# %%
 for first, second in (
     ("PCA", "untrained PCA"),
     ("PCA", "output"),
@@ -266,6 +269,7 @@ def between(name, a, b):
     return (says_a == (truth[rows] == kinds.index(a))).float()
 
 
+# %%
 for a, b in (("none", "mirror"), ("turns", "turns and mirrors")):
     for name in VIEWS:
         r = between(name, a, b)
@@ -282,11 +286,16 @@ for a, b in (("none", "mirror"), ("turns", "turns and mirrors")):
 # %%
 reliability = calibration(p["PCA"], truth, bins=5)
 run.record("calibration error, PCA", calibration_error(reliability), n=len(truth))
+reliability.round(2)
+
+# %% [markdown]
+# The logarithm of the probability that was given to the true class punishes whoever is sure and wrong.
+
+# %%
 log_loss = -p["PCA"].gather(1, truth[:, None]).log()
 spread = log_loss.std().item() / len(truth) ** 0.5
 run.record("log loss, PCA", log_loss.mean().item(), spread, len(truth), "nat")
 print(f"a classifier that knows nothing has {np.log(len(kinds)):.3f}")
-reliability.round(2)
 
 # %% [markdown]
 # The source does not define its score.  Ours compares the probability of "none" with the mean of the
@@ -342,6 +351,7 @@ def rank_correlation(a, b):
     return spearmanr(a, b).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
+# %%
 by_amount = curves.groupby("b").agg(["mean", "sem"])
 for name in curves.columns.drop("b"):
     for b in amounts:
@@ -401,6 +411,8 @@ for name, s in art_scores.items():
     listed[f"score, {name}"] = [
         f"{a:.2f} ± {b:.2f}" for a, b in zip(s.mean(1), spread, strict=True)
     ]
+
+# %%
 art_direct = direct_symmetry(art.tones.reshape(-1, 1, pixels, pixels).float())
 listed[art_direct.columns] = art_direct.round(2).to_numpy()
 listed
@@ -422,6 +434,8 @@ for name, s in art_scores.items():
         for picture, values in zip(art.names, s, strict=True):
             error = values.std().item() if repeats > 1 else None
             run.record(f"art: {picture}, {name}", values.mean().item(), error, repeats)
+
+# %%
 for picture, value in zip(art.names, strongest, strict=True):
     run.record(f"art: {picture}, strongest direct measure", value)
 
