@@ -313,6 +313,7 @@ beside
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.1))
 for ax, name in zip(axes, ("numu", "nue"), strict=False):
     cut_curves(ax, by_generator, name)
+axes[1].set_ylabel(None)
 roc_curves(axes[2], by_generator)
 plt.show()
 

@@ -266,8 +266,8 @@ plt.show()
 
 # %% [markdown]
 # What is left of a correlation after shuffling has nothing to do with generators: a node that is rarely active can
-# know little of anything, and makes a point near the origin.  The nodes are not independent, so a number of nodes makes no error; what scatter is left between
-# trainings is in {ref}`neutrinos/results`.
+# know little of anything, and makes a point near the origin.  The nodes are not independent either, so their number
+# makes no error; the scatter between trainings is in {ref}`neutrinos/results`.
 #
 # ## Freezing the nodes that know
 #
