@@ -17,9 +17,11 @@
 #
 # The report on snails ends where it wants to begin: with energy deposits of the Large Hadron
 # Collider, seen by several subsystems at once, and the question whether they prefer one hand
-# {cite}`gibbon2023snails,lester2021unsupervised`.  No such preference is known, so this page
-# injects one of known strength into simulated collisions, and asks how much of it is left in one,
-# three and four channels.
+# {cite}`gibbon2023snails,lester2021unsupervised`.  Its outlook names two difficulties: the
+# subsystems differ in resolution and must be put together without making a handedness, and a signal
+# may be the detector's fault.  No preference of nature is known here, so this page injects one of
+# known strength into simulated collisions, and asks how much of it is left in one, three and four
+# channels.
 #
 # **You will learn**
 #
