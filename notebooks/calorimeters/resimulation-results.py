@@ -246,6 +246,30 @@ run.record("differences beyond three errors", len(clear), n=len(differences))
 run.record("of them with the published sign", int(same.sum()), n=len(clear))
 
 # %% [markdown]
+# How large are these differences beside that of the networks?  A PFN that was shown no copies, minus an
+# FCN with copies and encouragement, published and ours:
+
+
+# %%
+def network_gain(table, detector):
+    """PFN alone minus FCN with help, from whatever is indexed by detector, network and scheme."""
+    plain, helped = f"{detector} pfn none {size}", f"{detector} fcn pre-encouraged {size}"
+    return table[plain] - table[helped] if {plain, helped} <= set(table.keys()) else None
+
+
+# %%
+names = (
+    values.detector + " " + values.network + " " + values.scheme + " " + values.events.astype(str)
+)
+wide = values.assign(entry=names).pivot_table("value", "member", "entry")
+for detector in DETECTORS:
+    known = network_gain(theirs.set_index("name").value, detector)
+    gain = network_gain(wide, detector)
+    print(f"{detector}: published {known:+.3f}" if known is not None else f"{detector}:")
+    if gain is not None and len(gain := gain.dropna()) > 1:
+        run.record(f"PFN alone minus FCN with help, {detector}", gain.mean(), gain.sem(), len(gain))
+
+# %% [markdown]
 # ## Two faults in turning images
 #
 # The published code turns images about a corner and cuts long lists ({doc}`../../book/errata`).  What
