@@ -169,7 +169,7 @@ assert list(signs.index[~allowed]) == ["p . z", "(p x q) . z"]
 # best that any function can do:
 #
 # $$ P(f>0) = \frac12 + \frac{\varepsilon}{\pi}, \qquad
-#    Q = 1 - w + \log\frac{1+w}{2}, \quad w = \sqrt{1-\varepsilon^2} . $$
+#    Q = 1 - r + \log\frac{1+r}{2}, \quad r = \sqrt{1-\varepsilon^2} . $$
 #
 # Does the coin do that?  The true log ratio, on the events that it leaves behind:
 
@@ -264,13 +264,8 @@ assert gap < 1e-3
 
 # %%
 torch.manual_seed(seed)
-f = (
-    symmetry.Symmetrised(
-        CylinderNet(merging.CELLS, len(merging.CHANNELS)), symmetry.half_turn_parity()
-    )
-    .double()
-    .eval()
-)
+g = CylinderNet(merging.CELLS, len(merging.CHANNELS))
+f = symmetry.Symmetrised(g, symmetry.half_turn_parity()).double().eval()
 cylinder = symmetry.semidirect(symmetry.rolls(merging.CELLS), symmetry.half_turn_parity())
 sample = (image[:50].double() / 20).log1p()
 worst = max(
@@ -310,10 +305,27 @@ assert cells < 0.05
 # ## A dead region
 #
 # Suppose that lepton and quark are found with a probability of 10 % where the detector is nearly dead,
-# and that an event is recorded only if both are found.  Two regions: a rectangle on *one side* of
-# the collision, and a band that winds round the barrel like a screw, *slanted*.  The world is
-# symmetric.  What do two odd functions say?  The pseudorapidity of the lepton is odd under
-# the mirror, and no more; $\sin 2\alpha$ has all the symmetries of the cylinder.
+# and that an event is recorded only if both are found.  Two regions ({numref}`fig-parity-regions`): a
+# rectangle on *one side* of the collision, and a band that winds round the barrel like a screw,
+# *slanted*.
+
+# %% mystnb={"figure": {"caption": "The two nearly dead regions on the unrolled cylinder. Left: the rectangle on one side; it is its own mirror image if the mirror is the dashed line. Right: the screw, which no mirror maps onto itself.", "name": "fig-parity-regions"}, "image": {"alt": "Two panels of azimuth against pseudorapidity. Left: a grey rectangle in the right half with a dashed horizontal line through its middle. Right: a grey band that rises from left to right and comes in again at the bottom."}}
+eta, phi = torch.meshgrid(
+    torch.linspace(-3.2, 3.2, 321), torch.linspace(-3.14, 3.14, 315), indexing="xy"
+)
+fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
+for ax, region in zip(axes, ("one-side", "slanted"), strict=True):
+    shade = acceptance.REGIONS[region](eta, phi).float()
+    ax.pcolormesh(eta, phi, shade, cmap="Greys", vmax=2, shading="nearest")
+    ax.set(xlabel=rf"{region}, $\eta$")
+    ax.grid(False)
+axes[0].axhline(0, color=CYCLE[1], linestyle="--", linewidth=1)
+axes[0].set_ylabel(r"$\phi$")
+plt.show()
+
+# %% [markdown]
+# The world is symmetric.  What do two odd functions say?  The pseudorapidity of the lepton is odd
+# under the mirror, and no more; $\sin 2\alpha$ has all the symmetries of the cylinder.
 
 # %%
 odd_functions = {"eta of the lepton": lambda e: e.eta[:, 0], "sin 2 alpha": violation.pseudoscalar}
@@ -327,7 +339,16 @@ for region in acceptance.REGIONS:
     kept = world[acceptance.recorded(world, region, seed + 2)]
     for name, f_truth in odd_functions.items():
         alarms[region, name] = positive_fraction(f_truth(kept))
-pd.Series({k: str(v) for k, v in alarms.items()}).rename_axis(["region", "f"]).unstack()
+
+
+def fractions(counts):
+    """Positive fractions with binomial errors and numbers of events, as a table of text."""
+    text = {k: f"{c.fraction:.4f} ± {c.std:.4f}, n = {c.n}" for k, c in counts.items()}
+    return pd.Series(text).rename_axis(["region", "f"]).unstack()
+
+
+# %%
+fractions(alarms)
 
 # %% [markdown]
 # The rectangle makes a gigantic false violation for the first function, and none for the second.
@@ -363,7 +384,7 @@ for region in ("one-side", "slanted"):
 
 # %%
 assert all(fair(count) for count in repaired.values())
-pd.Series({k: str(v) for k, v in repaired.items()}).rename_axis(["region", "f"]).unstack()
+fractions(repaired)
 
 # %% [markdown]
 # The false alarms are gone.  A true violation stays: with partners, the share of slashes is that of
@@ -549,6 +570,11 @@ entries(alive, judged, "strength")
 
 # %% [markdown]
 # ## What we found
+
+# %%
+for what, counts in (("naive", alarms), ("with partners", repaired)):
+    for (region, name), c in counts.items():
+        run.record(f"{name} > 0, {region}, {what}", c.fraction, c.std, c.n)
 
 # %%
 for (view, e), (value, error, seeds, n) in shares.items():
