@@ -166,7 +166,7 @@ shuffled = made.kind[~test][
     torch.randperm(int((~test).sum()), generator=torch.Generator().manual_seed(seed))
 ]
 right["permuted labels"] = again(~test, shuffled, test)
-by_network = torch.arange(len(made)) % each % 5 == seed % 5
+by_network = torch.arange(len(made)) % 5 == seed % 5
 right["PCA, split by network"] = again(~by_network, made.kind[~by_network], by_network)
 
 
