@@ -277,8 +277,9 @@ else:
 
 # %% [markdown]
 # The claims of the source, one by one.  *The classification works*: see the first line of the verdict.
-# *So the network has discovered the symmetry*: for that the hidden layer would have to know more than
-# the picture that it makes, and the last line is where this would show.
+# *So the network has discovered the symmetry*: that does not follow ({doc}`../../book/errata`, entry 48).
+# The hidden layer would have to know more than the picture that it makes, and the last line is where
+# this would show.
 
 # %%
 if evidence == "study" and len(accuracy) and accuracy.runs.min() >= 5:

@@ -30,6 +30,7 @@ from parity_nb.calorimeters.events import CLASSES
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
+from parity_nb.discovery.components import principal_components
 from parity_nb.networks import PublishedNet
 from parity_nb.neutrinos.networks import PrintedMobileNet, weights
 from parity_nb.neutrinos.scores import purity_efficiency
@@ -811,6 +812,23 @@ def test_47_the_heat_map_is_one_picture_too_bright():
 
 
 # --- the page
+
+
+# --- 48: symmetry in hidden layers
+
+
+def test_48_pca_image_of_a_layer_that_knows_no_position_is_the_picture():
+    chance = torch.Generator().manual_seed(0)
+    picture = (torch.rand(400, generator=chance) < 0.4).float()
+    directions, offset = torch.randn(2, 32, generator=chance)
+    layer = torch.tanh(picture[:, None] * directions + offset)
+    image, share = principal_components(layer[None])
+    assert share[0, 0] > 0.9999
+    assert torch.corrcoef(torch.stack([image[0, 0], picture]))[0, 1].abs() > 0.9999
+    # shuffled pixels give the shuffled image: the layer knows nothing of where a pixel is
+    order = torch.randperm(400, generator=chance)
+    shuffled, _ = principal_components(layer[order][None])
+    assert torch.allclose(shuffled[0, 0], image[0, 0][order], atol=1e-3)
 
 
 def test_every_entry_has_its_proof_and_every_proof_its_entry():
