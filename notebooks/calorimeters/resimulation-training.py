@@ -28,8 +28,8 @@
 #   samples, how it converges, and how invariant the trained network is.
 #
 # **Cost** About ten seconds on one CPU core and one gigabyte of memory at the default size.  At
-# `study` size a GPU trains fifty networks at once in less than a minute; one CPU core would
-# take a quarter of an hour or more.
+# `study` size a GPU trains thirty networks at once in less than a minute; one CPU core would
+# take about ten minutes.
 
 # %%
 import time

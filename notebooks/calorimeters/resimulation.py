@@ -24,7 +24,7 @@
 #
 # - to measure which symmetries a detector keeps, exactly and one by one;
 # - what distinguishes turning an event from turning its image, and what an interpolation does;
-# - *encouraged invariance*: a penalty on the difference between copies, and what it costs;
+# - {term}`encouraged invariance`: a penalty on the difference between copies, and what it costs;
 # - why the area under the ROC curve cannot see a network fall silent.
 #
 # **Cost** About 30 seconds on one CPU core and one gigabyte of memory.  A GPU changes nothing at
