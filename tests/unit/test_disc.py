@@ -258,7 +258,7 @@ def small(sizes, scheme, seeds, **options):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_learns_something(scheme):
     _, curve = small([60, 60], scheme, [1, 2], steps=150)
-    assert curve.auc.shape == (4, 2) and curve.steps.tolist() == [38, 75, 112, 150]
+    assert curve.auc.shape == (4, 2) and curve.steps.tolist() == [38, 75, 113, 150]
     assert (curve.auc.max(0) > 0.75).all()  # training events are the validation events here
 
 
@@ -299,6 +299,11 @@ def test_members_do_not_talk_to_each_other():
         assert not torch.allclose(a[1], b[1], atol=1e-6)
 
 
+def test_fewer_steps_than_checkpoints():
+    _, curve = small([60], "none", [1], steps=3, checkpoints=10)
+    assert curve.steps.tolist() == [1, 2, 3] and curve.auc.shape == (3, 1)
+
+
 def test_the_kept_weights_are_those_of_the_best_checkpoint():
     ensemble, curve = small([60, 60, 60], "none", [1, 2, 3], steps=60)
     points, labels = draw_events(60, generator(5), concentration=1.0)
@@ -331,6 +336,8 @@ def test_a_large_penalty_silences_the_network():
 def test_what_training_refuses():
     with pytest.raises(ValueError, match="do not hold"):
         small([60], "pre-encouraged", [1], images=4)
+    with pytest.raises(ValueError, match="at least one of each"):
+        small([60], "pre", [1], steps=0)
     with pytest.raises(ValueError, match="no size above"):
         small([61], "pre", [1])
     with pytest.raises(FloatingPointError, match="lower the rate"):

@@ -182,8 +182,8 @@ def train(
         progress: show a bar.
 
     Raises:
-        ValueError: if sizes or owners do not fit the ensemble or the samples, or a step has fewer
-            images than an event has copies.
+        ValueError: if sizes or owners do not fit the ensemble or the samples, if a step has fewer
+            images than an event has copies, or for no steps or checkpoints.
         FloatingPointError: at the first checkpoint after a loss that is not a finite number.
     """
     device, k = ensemble.device, ensemble.size
@@ -193,6 +193,8 @@ def train(
             f"{k} networks want as many sizes and owners, not {len(sizes)} and {len(owner)}, and "
             f"no size above the {cells.shape[1]} events of a sample (largest: {max(sizes)})"
         )
+    if steps < 1 or checkpoints < 1:
+        raise ValueError(f"steps = {steps} and checkpoints = {checkpoints}: at least one of each")
     if scheme.encouraged and images < copies:
         raise ValueError(f"images = {images} a step do not hold the {copies} copies of one event")
     limit = torch.tensor(sizes, device=device)[:, None]
@@ -201,7 +203,7 @@ def train(
     chance = torch.Generator(device).manual_seed(seed)
     optimiser = torch.optim.Adam(ensemble.weights.values(), lr=rate)
     best = {name: w.detach().clone() for name, w in ensemble.weights.items()}
-    marks = np.unique(np.linspace(0, steps, checkpoints + 1).round().astype(int)[1:])
+    marks = np.unique(np.ceil(np.linspace(0, steps, checkpoints + 1)).astype(int)[1:])
     aucs, losses, seconds, spent = [], [], [], 0.0
     events = images // copies if scheme.encouraged else images
     bar = tqdm(
