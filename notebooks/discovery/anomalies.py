@@ -29,7 +29,7 @@
 # - which symmetries a score has, and what no invariant score can see;
 # - to test whether events made from noise are as good as they look.
 #
-# **Cost** One minute on one CPU core and one gigabyte of memory.  A GPU helps at the `study` size
+# **Cost** Half a minute on one CPU core and 1.6 GB of memory.  A GPU helps at the `study` size
 # only.  All events are simulated, by a simplified shower in this package.
 
 # %%

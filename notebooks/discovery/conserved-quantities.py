@@ -28,7 +28,7 @@
 # - what a network keeps that is asked for everything, or whose law is broken on purpose;
 # - down to which size of violation the law can still be found, in theory and in practice.
 #
-# **Cost** Half a minute on one CPU core and half a gigabyte of memory.  A GPU helps at the
+# **Cost** Half a minute on one CPU core and one gigabyte of memory.  A GPU helps at the
 # `study` size only.  All collisions are simulated.
 
 # %%

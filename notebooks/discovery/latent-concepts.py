@@ -27,7 +27,7 @@
 # - whether pitch, rhythm and melody are sorted into neurons;
 # - which scores of outliers find a signal, and which do in every repetition.
 #
-# **Cost** A few seconds and half a gigabyte of memory.
+# **Cost** A few seconds and one gigabyte of memory.
 
 # %%
 import matplotlib.pyplot as plt
@@ -257,6 +257,9 @@ table if len(table) else NOT_YET
 
 # %% [markdown]
 # ## What we found
+#
+# Where a table above says "not yet run", the sentences here are what the last cells will test as soon
+# as there are records.
 #
 # A network that is asked about the future keeps the conserved quantity in one neuron, in all
 # repetitions; when the law is broken it keeps nothing.  The control decides how to read this: an

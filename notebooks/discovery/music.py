@@ -57,6 +57,7 @@ from parity_nb.training import fit
 
 # %% tags=["parameters"]
 path: str = ""  # file of windows made elsewhere; empty: read from the tunes that music21 ships
+essen: bool = True  # use the Essen collection too, which is for non-commercial use
 windows: int = 8000  # two-bar windows to train on; 0: all
 tests: int = 3000  # windows to test on; 0: all
 epochs: int = 10  # passes over the training windows
@@ -72,6 +73,7 @@ run = Records(
     "discovery/music",
     parameters={
         "path": path,
+        "essen": essen,
         "windows": windows,
         "tests": tests,
         "epochs": epochs,
@@ -92,12 +94,17 @@ recipe = bottleneck_recipe(epochs, batch)
 # ## Tunes
 #
 # The package `music21` {cite}`cuthbert2010music21` ships some thirteen thousand tunes in ABC notation.
-# They are read where they are installed, in a few seconds, by a small reader of the one-voice part of
-# ABC.  Kept are tunes in 4/4 and 2/2, in full bars without tuplets, on a grid of sixteenths; two
-# neighbouring bars are a *window*.
+# They are read where they are installed, and copied nowhere; most are old tunes, and the collection of
+# Essen may be used for non-commercial ends only.  A small reader of the one-voice part of ABC needs a
+# few seconds.  Kept are tunes in 4/4 and 2/2, in full bars without tuplets, on a grid of sixteenths;
+# two neighbouring bars are a *window*.
 
 # %%
 everything = m.within_range(tune_windows(path))
+if not essen:
+    everything = everything[everything.collection != everything.collections.index("essenFolksong")]
+
+# %%
 counts = np.bincount(everything.collection, minlength=len(everything.collections))
 pd.DataFrame(
     {"windows": counts, "what": [COLLECTIONS.get(c, "") for c in everything.collections]},

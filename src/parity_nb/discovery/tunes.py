@@ -35,11 +35,11 @@ METRES = {"4/4": 16, "C": 16, "2/2": 16, "C|": 16}
 """Metres whose bars have 16 sixteenths."""
 
 COLLECTIONS = {
-    "oneills1850": "O'Neill's Music of Ireland, 1,850 Irish tunes (1903)",
+    "oneills1850": "O'Neill's Music of Ireland (1903)",
     "ryansMammoth": "Ryan's Mammoth Collection (1883)",
     "airdsAirs": "Aird's Airs (1778 to 1801)",
-    "miscFolk": "American fife tunes and Northumbrian minstrelsy",
-    "essenFolksong": "Essen folk-song collection, non-commercial use",
+    "miscFolk": "American fife and Northumbrian tunes",
+    "essenFolksong": "Essen folk songs, for non-commercial use",
 }
 """Folders of music21's corpus that hold single melodies in ABC notation."""
 
