@@ -59,7 +59,7 @@ from parity_nb.discovery.score import (
     train_classifier,
 )
 from parity_nb.discovery.sets import VIEWS, broken_set, difficulty, template_set, views
-from parity_nb.discovery.sketches import sketches_in, sketches_of_drawings
+from parity_nb.discovery.sketches import sketches_in, sketches_of
 from parity_nb.discovery.templates import CLASSES, FAMILIES, pixel_grid
 from parity_nb.plotting import CYCLE, image_grid, use_style
 from parity_nb.records import Records, provenance
@@ -78,7 +78,7 @@ pairs: int = 2  # potentials of each class whose symmetry is broken little by li
 levels: int = 6  # amounts of breaking from 0 to 1
 repeats: int = 3  # decoy networks for every drawing
 share: float = 0.3  # share of a sketch that is dark
-folder: str = ""  # a folder with pictures of your own; empty: the drawings of this package
+pictures: str = "drawings"  # drawings of the package, paintings (a download), or a folder of yours
 seed: int = 0  # random seed; also picks the family that is held out, seed mod 5
 
 # %%
@@ -98,7 +98,7 @@ run = Records(
         "levels": levels,
         "repeats": repeats,
         "share": share,
-        "folder": folder,
+        "pictures": pictures,
         "seed": seed,
     },
     run=("seed",),
@@ -379,11 +379,12 @@ plt.show()
 #
 # Any picture can be made a sketch in two tones: grey, blurred as with a broad brush, and cut at a level
 # that leaves a given share dark.  Then it is treated as if it were a potential.  Talk and paper show
-# paintings, photographs and children's drawings; here are fractals and line drawings made by the
-# package, or the pictures in a `folder` of yours.
+# paintings, photographs and children's drawings.  Here are fractals and line drawings made by the
+# package.  With `pictures="paintings"` they are eight paintings by Van Gogh and photographs of
+# castles, which a Debian package ships under free licences; any other word is a folder of yours.
 
 # %%
-art = sketches_in(folder, pixels, share) if folder else sketches_of_drawings(pixels, share)
+art = sketches_of(pictures, pixels, share)
 print(f"{len(art.names)} pictures; refused: {art.refused or 'none'}")
 
 # %% mystnb={"figure": {"caption": "The sketches.", "name": "fig-score-sketches"}, "image": {"alt": "Rows of small pictures in black on white, such as a carpet with holes, a snowflake, a flower, a windmill, a face and a house."}}
@@ -404,7 +405,7 @@ art_scores = {
 
 # %%
 listed = pd.DataFrame(index=pd.Index(art.names, name="picture"))
-if not folder:
+if pictures == "drawings":
     listed["symmetry"] = [DRAWINGS[name][1] for name in art.names]
 for name, s in art_scores.items():
     spread = s.std(1) if repeats > 1 else torch.zeros(len(s))
@@ -430,7 +431,7 @@ for name, s in art_scores.items():
     run.record(
         f"art: rank correlation with the direct measure, {name}", agreement, n=len(art.names)
     )
-    if not folder:
+    if pictures == "drawings":
         for picture, values in zip(art.names, s, strict=True):
             error = values.std().item() if repeats > 1 else None
             run.record(f"art: {picture}, {name}", values.mean().item(), error, repeats)

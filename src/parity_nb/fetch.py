@@ -37,6 +37,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from .paths import data_dir
+from .resources import read_rcc
 
 
 class FetchError(RuntimeError):
@@ -324,6 +325,15 @@ def _animals_from_pickles(folder: Path, into: Path) -> None:
             write_idx(into / name, _ArraysOnly(file).load().astype(np.uint8))
 
 
+def _pictures_from_bundle(folder: Path, into: Path) -> None:
+    """The whole pictures of GCompris's activity `details`, without their cut-out pieces."""
+    end = "_background.webp"
+    for name, content in read_rcc(folder / "details.rcc"):
+        if name.endswith(end):
+            picture = name.rpartition("/")[2].removesuffix(end) + ".webp"
+            (into / picture).write_bytes(content)
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Reads pickled arrays of numbers; a pickle that asks for anything else is refused.
 
@@ -472,6 +482,69 @@ DATA_SETS: dict[str, DataSet] = {
             "lfw_subset.npy": "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c",
         },
         sources=(Installed("skimage", "data"),),
+    ),
+    "paintings": DataSet(
+        title="8 paintings by Vincent van Gogh and 13 photographs of buildings, 320 to 520 pixels",
+        licence=(
+            "paintings public domain; photographs CC BY-SA 4.0, one CC BY 4.0, authors named in "
+            "README of the image folder of GCompris's activity `details`"
+        ),
+        files={
+            "Chenonceau.webp": ("d8f4c352456d71487af05171b498ce4bd3f96d830a6c6e865e12f4608c5fd5a6"),
+            "EgeskovSlotSpejling.webp": (
+                "6ba38f91b6f6f53c4c105c57f647bd43d11b737293f23b1cef1806a81b872106"
+            ),
+            "Eglise_dAuvers-sur-Oise.webp": (
+                "6605f1dd5519ecd1e66220343dd27c3873f72a52b4c91f041e80c698554b9093"
+            ),
+            "EilanDonanCastle.webp": (
+                "cd94fbfc2ef05477d23688eb24401fb8b8dd550f6eb0aa2b8cbcb6f646c7a62f"
+            ),
+            "FanoeWindmill.webp": (
+                "3cea5251d1e93a9a2e03d3d6001a26098c9614e4b7922725924307a305148068"
+            ),
+            "GizahPyramids.webp": (
+                "71946fdfe1a1dab7b081b97a53fe4d2beed6eaf8bf02e0df7ecf4a1974bbe7db"
+            ),
+            "Gogh4.webp": ("cd41f9e0ad142148fc4dbb86bd98641cd56c7be95b650131066aaaa3e1d52957"),
+            "Louvre_2007_02_24_c.webp": (
+                "cb88769524ed233f9926c75c97a8f1660c95e8284028ba142db55ea7c0fe66c2"
+            ),
+            "NDP.webp": ("0bbfd0f6edd1145aeee774587635d7738c73274271b4be83eec9b476a3c421ee"),
+            "Nagoya.webp": ("84b09f2cc12c464b1404e4fdb3c45ac7f7f51e9b4b3dfe450bf7cdf669946cd7"),
+            "Neuschwanstein.webp": (
+                "b973a69611d3ff8ed554879d08d31d8876faaf4c20ee76e0c8ff36922cd15b34"
+            ),
+            "OperaSidney.webp": (
+                "702de281dd3a2fa4c4c3bea385e2e12d5030fc8b46268e96dcfda5a3d0d3bb90"
+            ),
+            "PortraitOfPereTanguy.webp": (
+                "5dc91d4230a20c5e488149b3b624a1acd023309b11acb08e89af19745965e96c"
+            ),
+            "TajMahal.webp": ("9c2796c2a415cfd3b2ba20f52d7da5935298d00f208028b6c6d25d5d680b0cfb"),
+            "TourEiffel.webp": ("5e763c937dbae956fb6190c09f781c2c8051902701bf217f7db40207893b8dd4"),
+            "TowerBridgeLondon.webp": (
+                "a811a6b2294807122fdde6295e2decb59e80ef6e248eddb4b228a6785a354e8c"
+            ),
+            "Van_Gogh_The_Night_Cafe.webp": (
+                "ce4d535bc04fb59a177873a1b3ed7a2edeb81af82ede5e28d85fad82533ba33b"
+            ),
+            "VincentVanGogh0012.webp": (
+                "45f038919ae8216a927d35cd6766c6a99cbb622873185c5fb0af615f1525caf6"
+            ),
+            "VincentVanGogh0013.webp": (
+                "ddc28715a60a357f9f887df332d49dbdc5815b1fd1fbe8343035861a84938cdd"
+            ),
+            "VincentVanGogh0019.webp": (
+                "53f7fae4fb52354272b6596acbff439f1b851029a16f0bbdf94d8cd727de49f4"
+            ),
+            "VincentVanGoghBridge.webp": (
+                "865df5627716d3175d8350d6a98f63de866827de12e03c2def785aaa4098a65a"
+            ),
+        },
+        sources=(
+            Debian("gcompris-qt-data", "usr/share/gcompris-qt/rcc", make=_pictures_from_bundle),
+        ),
     ),
 }
 """Every data set that `dataset` can bring, by name."""

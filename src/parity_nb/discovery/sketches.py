@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
 from parity_nb.discovery.drawings import DRAWINGS, drawing
+from parity_nb.fetch import dataset
 from parity_nb.images import SUFFIXES, read_images, square, to_grey
 
 
@@ -97,3 +98,19 @@ def sketches_in(folder: str | Path, pixels: int, share: float = 0.3) -> Sketches
             + (reasons or ": it is empty")
         )
     return Sketches(names, torch.stack(tones), refused)
+
+
+def sketches_of(pictures: str, pixels: int, share: float = 0.3) -> Sketches:
+    """Sketches of "drawings", of "paintings" (brought by `parity_nb.fetch`), or of a folder.
+
+    Raises:
+        FetchError: if the paintings cannot be brought.
+        FileNotFoundError, ValueError: as `sketches_in`.
+    """
+    if pictures == "drawings":
+        return sketches_of_drawings(pixels, share)
+    if pictures == "paintings":
+        found = sketches_in(dataset("paintings"), pixels, share)
+        found.refused.pop("SOURCE.txt", None)  # what `dataset` wrote there
+        return found
+    return sketches_in(pictures, pixels, share)
