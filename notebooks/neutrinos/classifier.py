@@ -52,11 +52,11 @@ from parity_nb.neutrinos.scores import (
     estimate_shares,
     prior_correction,
     purity_efficiency,
-    roc_area,
     temperature,
 )
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance, published
+from parity_nb.statistics import roc_area
 from parity_nb.training import Recipe
 
 # %% tags=["parameters"]

@@ -369,3 +369,43 @@ def optimum(phi: ArrayLike, weights: ArrayLike | None = None) -> Optimum:
         float(np.sqrt(power / (1 - power))) if power < 1 else float("inf"),
         float(np.average(np.log(2) + log_expit(phi), weights=weights)),
     )
+
+
+# --- two kinds of items and a score that tells them apart
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area under the ROC curve: how often a positive item outscores a negative one.
+
+    Attributes:
+        value: 1 is perfect, 1/2 knows nothing; ties count one half.
+        error: its standard deviation (DeLong, DeLong and Clarke-Pearson 1988).
+        n: numbers of positive and of negative items.
+    """
+
+    value: float
+    error: float
+    n: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ± {self.error:.4f}"
+
+
+def roc_area(score: Tensor | ArrayLike, positive: Tensor | ArrayLike) -> Area:
+    """Area under the ROC curve of scores (N,) for the truth, (N,): 1 or True for a positive item.
+
+    Raises:
+        ValueError: for fewer than two items of either kind, NaN or infinite scores.
+    """
+    values = _values(score)
+    truth = np.asarray(positive.detach().cpu() if isinstance(positive, Tensor) else positive)
+    one, zero = values[truth.astype(bool)], values[~truth.astype(bool)]
+    m, n = len(one), len(zero)
+    if min(m, n) < 2:
+        raise ValueError(f"{m} positive and {n} negative items: at least two of each are needed")
+    ranks = stats.rankdata(np.concatenate([one, zero]))
+    above = (ranks[:m] - stats.rankdata(one)) / n  # share of negatives below each positive
+    below = 1 - (ranks[m:] - stats.rankdata(zero)) / m
+    error = (above.var(ddof=1) / m + below.var(ddof=1) / n) ** 0.5
+    return Area(float(above.mean()), float(error), (m, n))

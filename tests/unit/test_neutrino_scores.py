@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from sklearn.metrics import roc_auc_score
 
 from parity_nb.neutrinos import nodes, scores
 
@@ -66,18 +65,6 @@ def test_best_cut_maximises_the_product():
     assert table["product"].max() == pytest.approx(
         scores.purity_efficiency(score, signal, [cut])["product"][0]
     )
-
-
-def test_area_is_that_of_others_and_its_error_is_right():
-    rng = np.random.default_rng(3)
-    signal = rng.random(200) < 0.3
-    score = rng.normal(signal).round(1)  # with ties
-    assert scores.roc_area(score, signal).value == pytest.approx(roc_auc_score(signal, score))
-    found = [scores.roc_area(rng.normal(y), y) for y in (rng.random(150) < 0.4 for _ in range(400))]
-    ratio = np.std([a.value for a in found]) / np.mean([a.error for a in found])
-    assert ratio == pytest.approx(1, abs=0.15)
-    with pytest.raises(ValueError, match="at least two"):
-        scores.roc_area([1, 2, 3], [True, False, False])
 
 
 def gaussian_classes(n, shares, rng):

@@ -6,6 +6,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from parity_nb.statistics import (
     calibrate,
@@ -15,6 +16,7 @@ from parity_nb.statistics import (
     paired,
     positive_fraction,
     quality,
+    roc_area,
 )
 
 SEEDS = range(200)
@@ -345,3 +347,17 @@ def test_paired_refusals():
 def test_nothing_to_compare():
     same = paired(torch.ones(5), torch.ones(5))
     assert (same.difference, same.error, same.p) == (0, 0, 1)
+
+
+def test_area_is_that_of_others_and_its_error_is_right():
+    rng = np.random.default_rng(3)
+    signal = rng.random(200) < 0.3
+    score = rng.normal(signal).round(1)  # with ties
+    assert roc_area(score, signal).value == pytest.approx(roc_auc_score(signal, score))
+    found = [roc_area(rng.normal(y), y) for y in (rng.random(150) < 0.4 for _ in range(400))]
+    ratio = np.std([a.value for a in found]) / np.mean([a.error for a in found])
+    assert ratio == pytest.approx(1, abs=0.15)
+    with pytest.raises(ValueError, match="at least two"):
+        roc_area([1, 2, 3], [True, False, False])
+    with pytest.raises(ValueError, match="NaN"):
+        roc_area([1, float("nan"), 3, 4], [0, 1, 0, 1])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from lightgbm import LGBMClassifier
-from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_nb.calorimeters.augmentation import augment
 from parity_nb.calorimeters.samples import Sample
+from parity_nb.statistics import roc_area
 from parity_nb.training import History, Recipe, evaluate, fabric, fit
 
 ETA_REACH = 5.0
@@ -122,15 +122,8 @@ def area(score: Tensor, positive: Tensor) -> Share:
     Raises:
         ValueError: if there are fewer than two of either.
     """
-    values, mask = np.asarray(score, dtype=float), np.asarray(positive, dtype=bool)
-    m, n = int(mask.sum()), int((~mask).sum())
-    if min(m, n) < 2:
-        raise ValueError(f"{m} positive and {n} negative events: at least two of each are needed")
-    ranks = stats.rankdata(values)
-    above = (ranks[mask] - stats.rankdata(values[mask])) / n
-    below = 1 - (ranks[~mask] - stats.rankdata(values[~mask])) / m
-    variance = above.var(ddof=1) / m + below.var(ddof=1) / n
-    return Share(float(above.mean()), float(np.sqrt(variance)), m + n)
+    found = roc_area(score, positive)
+    return Share(found.value, found.error, sum(found.n))
 
 
 # --- the plain numbers to beat

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
+
+from parity_nb.statistics import roc_area
 
 
 @dataclass(frozen=True)
@@ -259,18 +260,8 @@ def auc(scores: Tensor, labels: Tensor) -> tuple[float, float]:
     Raises:
         ValueError: for scores that are no numbers, or a class with fewer than two events.
     """
-    s, y = (np.asarray(v.detach().cpu(), dtype=float) for v in (scores, labels))
-    if not np.isfinite(s).all():
-        raise ValueError(f"{(~np.isfinite(s)).sum()} of {len(s)} scores are NaN or infinite")
-    signal, background = s[y == 1], s[y == 0]
-    m, n = len(signal), len(background)
-    if min(m, n) < 2:
-        raise ValueError(f"{m} signal and {n} background events: two of each are needed")
-    ranks = rankdata(np.concatenate([signal, background]))
-    above = (ranks[:m] - rankdata(signal)) / n  # share of background below each signal event
-    below = 1 - (ranks[m:] - rankdata(background)) / m
-    error = (above.var(ddof=1) / m + below.var(ddof=1) / n) ** 0.5
-    return float(above.mean()), float(error)
+    found = roc_area(scores, labels == 1)
+    return found.value, found.error
 
 
 def efficiency(scores: Tensor, labels: Tensor, false_positive: float) -> float:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from parity_nb.discovery.latents import mlp
+from parity_nb.statistics import roc_area
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,11 @@ def roc(background: Tensor | ArrayLike, signal: Tensor | ArrayLike) -> Roc:
         raise ValueError(
             f"{len(b)} background and {len(s)} signal scores: at least two of each, all finite"
         )
-    both = rankdata(np.concatenate([b, s]))
-    # How often each event is on the right side of one of the other kind; ties count one half.
-    of_signal = (both[len(b) :] - rankdata(s)) / len(b)
-    of_background = 1 - (both[: len(b)] - rankdata(b)) / len(s)
-    error = of_signal.var(ddof=1) / len(s) + of_background.var(ddof=1) / len(b)
+    area = roc_area(np.concatenate([b, s]), np.repeat([0, 1], [len(b), len(s)]))
     cuts = np.unique(np.concatenate([b, s]))[::-1]
     passed = [1 - np.searchsorted(np.sort(x), cuts, side="left") / len(x) for x in (b, s)]
     background, signal = (np.concatenate([[0.0], part]) for part in passed)
-    return Roc(float(of_signal.mean()), float(error**0.5), background, signal, (len(b), len(s)))
+    return Roc(area.value, area.error, background, signal, (len(b), len(s)))
 
 
 @dataclass(frozen=True)

@@ -173,44 +173,6 @@ def best_cut(score: Tensor | ArrayLike, signal: Tensor | ArrayLike, steps: int =
     return float(table.cut[table["product"].fillna(0).argmax()])
 
 
-# --- the curve
-
-
-@dataclass(frozen=True)
-class Area:
-    """Area under the ROC curve: how often a signal event outscores a background event.
-
-    Attributes:
-        value: 1 is perfect, 0.5 knows nothing; ties count one half.
-        error: its standard deviation (DeLong et al. 1988).
-        n: signal and background events.
-    """
-
-    value: float
-    error: float
-    n: tuple[int, int]
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ± {self.error:.4f}"
-
-
-def roc_area(score: Tensor | ArrayLike, signal: Tensor | ArrayLike) -> Area:
-    """Area under the ROC curve of scores (N,) for truth values (N,).
-
-    Raises:
-        ValueError: for fewer than two events of either kind.
-    """
-    s, truth = _array(score).astype(float), _array(signal).astype(bool)
-    one, zero = s[truth], s[~truth]
-    m, n = len(one), len(zero)
-    if min(m, n) < 2:
-        raise ValueError(f"{m} signal and {n} background events: at least two of each are needed")
-    among = stats.rankdata(np.concatenate([one, zero]))
-    v = (among[:m] - stats.rankdata(one)) / n
-    u = 1 - (among[m:] - stats.rankdata(zero)) / m
-    return Area(float(v.mean()), float(np.sqrt(v.var(ddof=1) / m + u.var(ddof=1) / n)), (m, n))
-
-
 # --- another composition
 
 
