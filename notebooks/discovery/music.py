@@ -191,7 +191,7 @@ print(f"holds only: {floor:.3f}")
 
 # %%
 order, relevance = code.order, code.relevance
-music = order[: code.used]
+music = order[: max(1, code.used)]
 of_music = torch.zeros(latents, dtype=torch.bool)
 of_music[music] = True
 
@@ -261,13 +261,14 @@ coefficients = pd.DataFrame(correlation_of(nats), columns=nats.columns)
 
 # %% mystnb={"figure": {"caption": "How much the most relevant neurons know of each feature, from 0 to 1. Features of pitch, rhythm and melody are parted by lines.", "name": "fig-music-concepts"}, "image": {"alt": "A heat map of seventeen features by two dozen neurons; the first few columns are dark for pitch and rhythm, melody rows are pale."}}
 fig, ax = plt.subplots(figsize=(7.2, 4))
-shown = ax.imshow(coefficients.T, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+edges = (0.5, len(head) + 0.5, len(m.FEATURES) - 0.5, -0.5)
+shown = ax.imshow(coefficients.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", extent=edges)
 kinds = list(m.FEATURES.values())
 for row in range(1, len(kinds)):
     if kinds[row] != kinds[row - 1]:
         ax.axhline(row - 0.5, color="white", linewidth=2)
 ax.set_yticks(range(len(m.FEATURES)), list(m.FEATURES))
-ax.set(xlabel="neuron, by rank (0 is the most relevant)")
+ax.set(xlabel="neuron, by rank")
 ax.grid(False)
 fig.colorbar(shown, label="coefficient")
 plt.show()
@@ -327,10 +328,10 @@ table = pd.DataFrame(
 table.head(8).round(2)
 
 # %% [markdown]
-# (Under pitch, rhythm and melody stands the largest coefficient of that kind.)  A neuron on the height
-# of the tune moves a little, and the same way for all.  Most others change by as much as from one
-# melody to the next: they hold melodies as they are written, in a key, and not the melody that an ear
-# recognises in any key.
+# (Under pitch, rhythm and melody stands the largest coefficient of that kind.)  If a neuron held the
+# melody that an ear recognises in any key, transposing would leave it alone, and the column would show
+# zero.  One means that moving the tune by two semitones changes the neuron as much as taking another
+# tune does.
 #
 # ## Neurons or directions?
 #

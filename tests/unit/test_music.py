@@ -223,6 +223,10 @@ def test_features_of_a_melody():
     assert found["turns"] == pytest.approx(2 / 5) and found["last pitch"] == 64
 
 
+def test_silence_has_no_features():
+    assert describe(np.zeros((1, 32), dtype=int)).isna().all(axis=None)
+
+
 def test_the_network_learns_a_melody_by_heart():
     token = tokens(np.array([bar_of("C4:2 D4:2 E4:2 G4:2") * 2, bar_of("G4:8") * 2]))
     torch.manual_seed(0)

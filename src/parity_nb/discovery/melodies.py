@@ -201,13 +201,16 @@ def describe(steps: np.ndarray) -> pd.DataFrame:
     share of notes that begin between quarters; "unevenness" the standard deviation of the notes'
     lengths; "direction" the correlation of pitch with the number of the note; "leaps" the share of
     intervals above two semitones; "turns" the share of notes at which the melody changes between
-    rising and falling; "bars alike" the share of steps that are the same in both bars.
+    rising and falling; "bars alike" the share of steps that are the same in both bars.  A melody
+    without a note has no features: they are NaN.
     """
     return pd.DataFrame([_describe(row) for row in np.asarray(steps)], columns=list(FEATURES))
 
 
 def _describe(row: np.ndarray) -> list[float]:
     found = notes(row)
+    if not found:
+        return [float("nan")] * len(FEATURES)
     pitch = np.array([n.pitch for n in found], dtype=float)
     length = np.array([n.length for n in found], dtype=float)
     start = np.array([n.start for n in found])
