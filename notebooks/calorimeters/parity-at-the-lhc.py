@@ -387,8 +387,9 @@ assert all(fair(count) for count in repaired.values())
 fractions(repaired)
 
 # %% [markdown]
-# The false alarms are gone.  A true violation stays: with partners, the share of slashes is that of
-# a detector without holes, $1/2 + \varepsilon/\pi$ on average over the events that are left.
+# The false alarms are gone.  A true violation stays: for each pair, the odds of $x$ against $Px$ are
+# those of a detector without holes, whose share of slashes is $1/2 + \varepsilon/\pi$.  (The average
+# over the pairs that are left need not be quite the same.)
 
 # %%
 violated = violation.mirrored_where(
