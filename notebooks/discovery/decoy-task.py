@@ -236,7 +236,8 @@ assert max(differences) < 1e-4
 # Adam {cite}`kingma2015adam` works weight by weight, so the rest of training is the same too.  A
 # quarter of the pixels is held out, and every network stops when its accuracy there first reaches the
 # target, so that no picture is learnt better than another; it then leaves the stack.  The target
-# lies below what a network without swapped pixels to fit could reach, so nothing is learnt by heart.
+# lies below what is left of a perfect picture when some pixels are swapped, so that a network may
+# stop before it learns those by heart.
 
 # %% tags=["nbval-ignore-output"]
 start = time.perf_counter()
@@ -251,10 +252,10 @@ by_class = progress.groupby("class", sort=False)[["reached", "steps"]].mean()
 by_class.round(2)
 
 # %% [markdown]
-# Some pictures are harder than others, and classes differ in that: discs and stripes are learnt
-# quickly, pinwheels slowly, and not every network gets there within its steps.  Keep it in mind.  The
-# *number of steps* alone says something about the class, without any hidden layer, and will have to
-# be a control.
+# Some pictures are harder than others, and classes differ in that: given time, discs and stripes are
+# learnt quickly, pinwheels slowly, and not every network gets there within its steps.  Keep it in
+# mind.  The *number of steps* alone says something about the class, without any hidden layer, and
+# will have to be a control.
 #
 # ## PCA images
 #
