@@ -33,7 +33,7 @@
 # - what a PCA image is, and how much of it is chance;
 # - to ask a hidden layer for a symmetry directly, with no second network in between.
 #
-# **Cost** About half a minute on one CPU core and one gigabyte of memory.  A GPU trains thousands
+# **Cost** About 20 seconds on one CPU core and one gigabyte of memory.  A GPU trains thousands
 # of networks in the time of a hundred.
 
 # %%

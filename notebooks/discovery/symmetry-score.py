@@ -30,7 +30,7 @@
 # - what the score does when a symmetry is broken little by little;
 # - to score drawings, or a folder of your own pictures, with the spread over repeated networks.
 #
-# **Cost** A minute and a half on one CPU core and 1.2 GB of memory.  A GPU trains ten times as many
+# **Cost** About a minute on one CPU core and 1.2 GB of memory.  A GPU trains ten times as many
 # networks in that time.
 
 # %%
