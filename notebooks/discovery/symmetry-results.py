@@ -272,6 +272,8 @@ if len(gaps) and gaps.runs.min() >= 5:
     print("PCA image against the untrained one:", verdict("PCA minus untrained PCA"))
     print("PCA image against the output:", verdict("PCA minus output"))
     print("output and PCA image against the output:", verdict("output and PCA minus output"))
+    falls = ranks["mean"]["score, PCA"] < -0.8
+    print("score falls with the broken amount, rank correlation beyond 0.8:", bool(falls))
 else:
     print("not enough runs for a verdict: five at least")
 
