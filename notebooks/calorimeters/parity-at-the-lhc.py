@@ -47,7 +47,7 @@ from parity_nb.calorimeters import acceptance, merging, violation
 from parity_nb.calorimeters.detector import Detector
 from parity_nb.networks import CylinderNet
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, load_records, provenance
+from parity_nb.records import Records, load_evidence, provenance
 from parity_nb.statistics import joint_null, positive_fraction, quality
 from parity_nb.tables import NOT_RUN, summarise
 
@@ -68,9 +68,7 @@ run = Records(
 # Where a run is missing, a table says so.
 
 # %%
-this_build = load_records("calorimeters/parity-training", "run")
-study = load_records("calorimeters/parity-training", "study")
-ours = study if evidence == "study" else this_build
+ours = load_evidence("calorimeters/parity-training", evidence)
 
 # %% [markdown]
 # ## What parity does to a collision
@@ -600,7 +598,7 @@ saved = run.save()
 
 # %%
 assert all(p_value > 0.001 for p_value in [*nulls.values(), *aware.values()])
-if evidence == "study" and order:
+if ours.attrs["evidence"] == "study" and order:
     assert all(z > -3 for z in order.values())
     tracker, one, three, four = (shares[view, 1.0][0] for view in views[:4])
     assert tracker < three < four < 1 and one < four

@@ -39,7 +39,7 @@ from scipy import stats
 
 from parity_nb.calorimeters.disc import CONCENTRATION, DETECTORS
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, format_number, load_records, provenance, published
+from parity_nb.records import Records, format_number, load_evidence, provenance, published
 from parity_nb.tables import NOT_RUN, summarise
 
 # %% tags=["parameters"]
@@ -49,9 +49,7 @@ size: int = 2400  # training events of the tables
 # %%
 use_style()
 run = Records("calorimeters/resimulation-results", parameters={"evidence": evidence, "size": size})
-this_build = load_records("calorimeters/resimulation-training", "run")
-study = load_records("calorimeters/resimulation-training", "study")
-ours = study if evidence == "study" else this_build
+ours = load_evidence("calorimeters/resimulation-training", evidence)
 theirs = published("witkowski2023learning")
 SCHEMES = ["none", "post", "pre", "post-encouraged", "pre-encouraged"]
 

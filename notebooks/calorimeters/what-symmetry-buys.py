@@ -48,7 +48,7 @@ from parity_nb.calorimeters.augmentation import (
 from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
 from parity_nb.calorimeters.samples import CLASSES
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, load_records, provenance, published
+from parity_nb.records import Records, load_evidence, provenance, published
 from parity_nb.tables import beside_published, percent, summarise
 
 # %% tags=["parameters"]
@@ -62,8 +62,8 @@ run = Records(
     "calorimeters/what-symmetry-buys",
     parameters={"evidence": evidence, "draws": draws, "seed": seed},
 )
-single = load_records("calorimeters/black-holes-and-sphalerons", evidence)
-several = load_records("calorimeters/symmetric-networks", evidence)
+single = load_evidence("calorimeters/black-holes-and-sphalerons", evidence)
+several = load_evidence("calorimeters/symmetric-networks", evidence)
 print(f"{single.file.nunique()} runs with one scheme, {several.file.nunique()} with several")
 
 # %% [markdown]

@@ -36,7 +36,7 @@ import pandas as pd
 
 from parity_nb.discovery.latents import USED, gaussian_bottleneck
 from parity_nb.plotting import use_style
-from parity_nb.records import Records, load_records, provenance
+from parity_nb.records import Records, load_evidence, provenance
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
@@ -44,15 +44,9 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 # %%
 use_style()
 run = Records("discovery/latent-concepts", parameters={"evidence": evidence})
-laws = load_records("discovery/conserved-quantities", "study")
-tunes = load_records("discovery/music", "study")
-searches = load_records("discovery/anomalies", "study")
-
-# %%
-if evidence == "run":
-    laws = load_records("discovery/conserved-quantities", "run")
-    tunes = load_records("discovery/music", "run")
-    searches = load_records("discovery/anomalies", "run")
+laws = load_evidence("discovery/conserved-quantities", evidence)
+tunes = load_evidence("discovery/music", evidence)
+searches = load_evidence("discovery/anomalies", evidence)
 NOT_YET = "not yet run"
 
 
@@ -294,7 +288,7 @@ saved = run.save()
 # The assertions hold for the `study` only; smaller sizes are no evidence.
 
 # %%
-at_study = evidence == "study" and len(laws) > 0
+at_study = laws.attrs["evidence"] == "study"
 if at_study:
     used = {name: kept_all[kept_all.name == name].value.astype(int) for name in counts}
     assert len(used["used, question"]) >= 5
@@ -310,13 +304,13 @@ if at_study:
     assert fading.nats.is_monotonic_increasing or fading.nats.iloc[0] < USED
 
 # %%
-if evidence == "study" and len(tunes):
+if tunes.attrs["evidence"] == "study":
     right = lambda name: tunes[tunes.name == name].value.astype(float).mean()  # noqa: E731
     assert right("nats lost, noise neurons zeroed") < right("nats lost, music neurons zeroed") / 5
     assert right("best neuron on pitch") > right("best neuron on melody")
 
 # %%
-if evidence == "study" and area:
+if searches.attrs["evidence"] == "study" and area:
     learned = ("Gaussian", "autoencoder, features", "autoencoder, momenta", "flow")
     for name in (*learned, "adversarial pair"):
         assert min(area[name, signal].mean() for signal in signals) < 0.75

@@ -36,9 +36,8 @@ from scipy import stats
 
 from parity_nb.discovery.sets import VIEWS
 from parity_nb.discovery.templates import CLASSES
-from parity_nb.naming import choose
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, format_number, load_records, provenance
+from parity_nb.records import Records, format_number, load_evidence, provenance
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records are shown: study (committed) or run (this build)
@@ -46,9 +45,8 @@ evidence: str = "study"  # whose records are shown: study (committed) or run (th
 # %%
 use_style()
 run = Records("discovery/symmetry-results", parameters={"evidence": evidence})
-chosen = choose("evidence", evidence, {"study": "study", "run": "run"})
-scores = load_records("discovery/symmetry-score", chosen)
-inside = load_records("discovery/decoy-task", chosen)
+scores = load_evidence("discovery/symmetry-score", evidence)
+inside = load_evidence("discovery/decoy-task", evidence)
 chance = 1 / len(CLASSES)
 print(f"{scores.file.nunique()} runs of the score, {inside.file.nunique()} of the decoy task")
 
@@ -284,7 +282,7 @@ else:
 # this would show.
 
 # %%
-if evidence == "study" and len(accuracy) and accuracy.runs.min() >= 5:
+if scores.attrs["evidence"] == "study" and len(accuracy) and accuracy.runs.min() >= 5:
     assert above["PCA"] > 5
     assert abs(above["untrained PCA"]) < 5 and abs(above["permuted labels"]) < 5
     assert accuracy["mean"]["picture"] > accuracy["mean"]["untrained PCA"]

@@ -35,7 +35,7 @@ import pandas as pd
 
 from parity_nb.neutrinos.summary import commonest, over_seeds, seed_by_seed, text, widest
 from parity_nb.plotting import CYCLE, use_style
-from parity_nb.records import Records, load_records, provenance, published
+from parity_nb.records import Records, load_evidence, provenance, published
 from parity_nb.tables import NOT_RUN, percent
 
 # %% tags=["parameters"]
@@ -44,9 +44,9 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 # %%
 use_style()
 run = Records("neutrinos/results", parameters={"evidence": evidence})
-classifier = load_records("neutrinos/classifier", evidence)
-knowing = load_records("neutrinos/what-nodes-know", evidence)
-adapting = load_records("neutrinos/domain-adversarial", evidence)
+classifier = load_evidence("neutrinos/classifier", evidence)
+knowing = load_evidence("neutrinos/what-nodes-know", evidence)
+adapting = load_evidence("neutrinos/domain-adversarial", evidence)
 theirs = published("shokar2020").set_index("name").value
 for name, records in (("classifier", classifier), ("nodes", knowing), ("adaptation", adapting)):
     print(f"{name}: {records.file.nunique()} runs")

@@ -133,7 +133,8 @@ class Chapter:
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Chapters whose records it loads."""
-        names = {ast.literal_eval(call.args[0]) for call in self._calls("load_records")}
+        calls = (*self._calls("load_records"), *self._calls("load_evidence"))
+        names = {ast.literal_eval(call.args[0]) for call in calls}
         return tuple(sorted(names))
 
     @cached_property

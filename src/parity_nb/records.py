@@ -149,6 +149,31 @@ def load_records(chapter: str, where: str = "run") -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*NUMBER_COLUMNS, "file"])
 
 
+def load_evidence(chapter: str, evidence: str) -> pd.DataFrame:
+    """Records for a page of results: the study's or, where it has none, this build's.
+
+    Prints when small runs of this build stand in for a study that has not been made.
+
+    Args:
+        chapter: such as "snails/training".
+        evidence: "study", or "run" for this build in any case.
+
+    Returns:
+        As `load_records`; `attrs["evidence"]` says which they are, "study" or "run".
+
+    Raises:
+        ValueError: for another word, or if a file is not a record.
+    """
+    if evidence not in ("study", "run"):
+        raise ValueError(f'evidence = {evidence!r} is neither "study" nor "run"')
+    found = load_records(chapter, evidence)
+    if evidence == "study" and found.empty:
+        evidence, found = "run", load_records(chapter, "run")
+        print(f"no study of {chapter} yet; shown are small runs of this build, which prove nothing")
+    found.attrs["evidence"] = evidence
+    return found
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """One record file.
 

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from parity_nb import records
-from parity_nb.records import Records, format_number, load_records, published, run_id
+from parity_nb.records import (
+    Records,
+    format_number,
+    load_evidence,
+    load_records,
+    published,
+    run_id,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +166,24 @@ def test_unknown_source_names_the_known(monkeypatch, tmp_path):
     assert list(table["ours"]) == ["x"]
     with pytest.raises(KeyError, match=r"no source 'b2001'; it has \['a2000'\]"):
         published("b2001")
+
+
+def test_evidence_is_the_study_or_says_that_it_is_not(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("parity_nb.records.project_root", lambda: tmp_path)
+    monkeypatch.setattr("parity_nb.records.build_dir", lambda: tmp_path / "build/quick")
+    for folder, value in (("build/quick/records", 1), ("book/records/study", 2)):
+        found = load_evidence("part/name", "study")
+        assert found.attrs["evidence"] == "run"
+        assert found.empty == (value == 1)
+        assert "no study of part/name" in capsys.readouterr().out
+        record = {"chapter": "part/name", "run": "page", "parameters": {}}
+        record["numbers"] = [{"name": "x", "value": value, "error": None, "n": 1, "unit": ""}]
+        path = tmp_path / folder / "part/name/page.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(record))
+    for evidence, value in (("study", 2), ("run", 1)):
+        found = load_evidence("part/name", evidence)
+        assert found.attrs["evidence"] == evidence and list(found.value) == [value]
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ValueError, match="neither"):
+        load_evidence("part/name", "quick")
