@@ -10,6 +10,7 @@ from typer.main import get_command
 from parity_nb.cli import app
 from parity_nb.execution import checked, find_chapter, parse
 from parity_nb.paths import project_root
+from parity_nb.pipeline import chapters
 
 ROOT = project_root()
 PACKAGE = ROOT / "src/parity_nb"
@@ -80,3 +81,8 @@ def test_glossary_has(term):
 def test_linked_files_exist(name):
     for target in re.findall(r"\]\(([^)#:]+)\)|\{figure\} (\S+)", page(name)):
         assert ((ROOT / name).parent / "".join(target)).exists(), target
+
+
+def test_the_landing_page_presents_every_chapter_in_order():
+    presented = re.findall(r"^\{ref\}`([^`]+)`\n: ", page("book/index.md"), re.MULTILINE)
+    assert presented == list(chapters(ROOT))
