@@ -16,7 +16,7 @@
 # # What survives the controls
 #
 # {ref}`discovery/symmetry-score` is one run, with one family of potentials held out.  Here are the
-# runs of the `study` together: pictures of 64 by 64 pixels, ten random seeds, each of the five
+# runs of the `study` together: pictures of 32 by 32 pixels, ten random seeds, each of the five
 # families held out twice.  Nothing is trained on this page.
 #
 # **You will learn**
