@@ -15,8 +15,12 @@ from parity_nb.pipeline import Preset, chapters
 RUNS = Preset("smoke", ROOT).runs()
 NAMES = [f"{chapter}-{run}" for chapter, run in RUNS]
 
-REPLAYED = [name for name in chapters(ROOT) if name.startswith("mirrors/")]
-"""Chapters that are run a second time: a replay of the training would double the longest run."""
+SHORT = (
+    "calorimeters/detector", "neutrinos/pixel-maps", "discovery/decoy-task",
+    "discovery/conserved-quantities", "discovery/music",
+)  # fmt: skip
+REPLAYED = [name for name in chapters(ROOT) if name.startswith("mirrors/") or name in SHORT]
+"""Chapters that are run a second time: one part whole, of the others what is short."""
 
 PROGRESS = re.compile(r"^\r|\d+%\|")
 """What a tqdm bar writes."""
