@@ -101,7 +101,7 @@ GENERATORS = {
 }
 """A, which stands for GENIE, and B, which stands for GiBUU.
 
-They are as far apart as makes a small network that learnt from A lose three to five points on B.
+They are as far apart as makes a small network that learnt from A lose four to six points on B.
 What does it is mostly `debris`: in A a nucleus sheds slow protons after charged currents above all,
 which helps to tell the two currents apart, and in B after both, and more of them.
 """
