@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from conftest import ROOT, snakemake
 
+from parity_nb.execution import ENVIRONMENT
 from parity_nb.pipeline import Preset, chapters
 
 RUNS = Preset("smoke", ROOT).runs()
@@ -54,7 +55,7 @@ def test_printed_numbers_are_reproducible(chapter, smoke, tmp_path):
          "no:cacheprovider", str(smoke / f"runs/{chapter}/{page}.ipynb")],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
-        | {"PARITY_NB_BUILD": str(tmp_path)},
+        | {**ENVIRONMENT, "PARITY_NB_BUILD": str(tmp_path)},
         capture_output=True,
         text=True,
     )  # fmt: skip
