@@ -16,12 +16,10 @@ from parity_nb.pipeline import Preset, chapters
 RUNS = Preset("smoke", ROOT).runs()
 NAMES = [f"{chapter}-{run}" for chapter, run in RUNS]
 
-SHORT = (
-    "calorimeters/detector", "neutrinos/pixel-maps", "discovery/decoy-task",
-    "discovery/conserved-quantities", "discovery/music",
-)  # fmt: skip
+SHORT = ("calorimeters/detector", "neutrinos/pixel-maps")
 REPLAYED = [name for name in chapters(ROOT) if name.startswith("mirrors/") or name in SHORT]
-"""Chapters that are run a second time: one part whole, of the others what is short."""
+"""Chapters that are run a second time: one part whole, of others what is short and trains nothing,
+for what a training bar leaves on stderr depends on its speed."""
 
 PROGRESS = re.compile(r"^\r|\d+%\|")
 """What a tqdm bar writes."""
