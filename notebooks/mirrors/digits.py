@@ -34,7 +34,7 @@ import pandas as pd
 from scipy import stats
 
 from parity_nb.plotting import use_style
-from parity_nb.records import Records, load_records, provenance
+from parity_nb.records import Records, load_evidence, provenance
 from parity_nb.statistics import joint_null
 from parity_nb.tables import summarise
 
@@ -44,20 +44,18 @@ evidence: str = "study"  # whose records: study (committed) or run (this build)
 # %%
 use_style()
 run = Records("mirrors/digits", parameters={"evidence": evidence})
-this_build = load_records("mirrors/handwriting", "run")
-records = load_records("mirrors/handwriting", "study") if evidence == "study" else this_build
+records = load_evidence("mirrors/handwriting", evidence)
+shown = records.attrs["evidence"]
 
 # %% [markdown]
 # The study uses all of MNIST, with the official 10,000 test digits held out from every seed.  If
 # its records are not there, the runs of this build stand in, and the next line says so.
 
 # %%
-complete = not records.empty
-records = records if complete else this_build
 assert len(records), "no records: run mirrors/handwriting first"
 runs = records.drop_duplicates("file")
 counts = runs.groupby(["data", "centred", "loss"]).size().rename("seeds")
-print("records of", "the study" if complete and evidence == "study" else "this build")
+print("records of", {"study": "the study", "run": "this build"}[shown])
 counts.to_frame()
 
 # %% [markdown]
@@ -237,7 +235,7 @@ run.record("joint p of the controls", joint, n=len(controls))
 saved = run.save()
 
 # %%
-if complete and evidence == "study":
+if shown == "study":
     assert handed == list(range(10))
     assert min(found[d, "upright"][1] for d in symmetric) > 0.5
 
