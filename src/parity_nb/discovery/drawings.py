@@ -1,4 +1,4 @@
-"""Pictures that need no download: fractals and line drawings, each with its known symmetry."""
+"""Pictures with their known symmetry: fractals and line drawings made here, and clip art."""
 
 from __future__ import annotations
 
@@ -199,6 +199,29 @@ DRAWINGS: dict[str, tuple[Callable[[], np.ndarray], str]] = {
     "scribble": (scribble, "none"),
 }
 """Name -> the function that draws it, and its symmetry; a fern nearly has more than none."""
+
+CLIPART = {
+    "blossom": "D5",
+    "butterfly": "D1",
+    "chevrons": "D1",
+    "diamonds": "D4",
+    "dove": "none",
+    "harlequin": "D2",
+    "kangaroo": "none",
+    "left-foot": "none",
+    "lightning": "none",
+    "octagons": "D4",
+    "pinstripes": "R",
+    "radiation": "D3",
+    "recycling": "C3",
+    "right-foot": "none",
+    "snail": "none",
+    "treble-clef": "none",
+    "warning": "D1",
+    "wheel": "D6",
+    "wolf": "D1",
+}
+"""Pictures of the data set "clipart" and their symmetry, as a person sees it."""
 
 
 def drawing(name: str) -> Tensor:

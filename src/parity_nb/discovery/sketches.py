@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from parity_nb.discovery.drawings import DRAWINGS, drawing
+from parity_nb.discovery.drawings import CLIPART, DRAWINGS, drawing
+from parity_nb.discovery.edges import edges, published_edges
 from parity_nb.fetch import dataset
 from parity_nb.images import SUFFIXES, read_images, square, to_grey
+
+BROUGHT = ("clipart", "paintings")
+"""Sets of pictures that `parity_nb.fetch` brings."""
+EDGES = "@edges"
+Sketcher = Callable[[Tensor, int, float], Tensor]
 
 
 def sketch(image: Tensor, pixels: int, share: float = 0.3) -> Tensor:
@@ -54,6 +61,19 @@ def _blur(x: Tensor, sigma: float) -> Tensor:
     return tv.gaussian_blur(x, [size, size], [sigma, sigma])
 
 
+def line_sketch(image: Tensor, pixels: int, share: float = 0.3) -> Tensor:
+    """The edges of a picture, as with a pencil: bool (pixels, pixels), True for dark.
+
+    `sketch` of what `parity_nb.discovery.edges` finds, so it commutes with the square as well.
+
+    Raises:
+        FetchError: if the weights of the network cannot be brought.
+        ValueError: as `sketch`.
+    """
+    sketch(image, 8)  # a picture of one colour is refused before edges are seen in its rounding
+    return sketch(1 - edges(image, published_edges()), pixels, share)
+
+
 @dataclass
 class Sketches:
     """Pictures in two tones, and those that could not be used.
@@ -62,20 +82,25 @@ class Sketches:
         names: of the pictures.
         tones: (N, pixels^2) bool.
         refused: name -> reason, of all others.
+        symmetry: name -> symbol of its group, of those where it is known.
     """
 
     names: list[str]
     tones: Tensor
-    refused: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
+    symmetry: dict[str, str] = field(default_factory=dict)
 
 
-def sketches_of_drawings(pixels: int, share: float = 0.3) -> Sketches:
+def sketches_of_drawings(pixels: int, share: float = 0.3, make: Sketcher = sketch) -> Sketches:
     """The package's own `DRAWINGS`."""
-    tones = [sketch(drawing(name), pixels, share).ravel() for name in DRAWINGS]
-    return Sketches(list(DRAWINGS), torch.stack(tones), {})
+    tones = [make(drawing(name), pixels, share).ravel() for name in DRAWINGS]
+    known = {name: symbol for name, (_, symbol) in DRAWINGS.items()}
+    return Sketches(list(DRAWINGS), torch.stack(tones), symmetry=known)
 
 
-def sketches_in(folder: str | Path, pixels: int, share: float = 0.3) -> Sketches:
+def sketches_in(
+    folder: str | Path, pixels: int, share: float = 0.3, make: Sketcher = sketch
+) -> Sketches:
     """Every picture in a folder; those that cannot be used are named, with the reason.
 
     Raises:
@@ -87,7 +112,7 @@ def sketches_in(folder: str | Path, pixels: int, share: float = 0.3) -> Sketches
         try:
             if item.image is None:
                 raise ValueError(item.note)
-            tones.append(sketch(item.image, pixels, share).ravel())
+            tones.append(make(item.image, pixels, share).ravel())
             names.append(item.name)
         except ValueError as error:
             refused[item.name] = str(error)
@@ -101,16 +126,37 @@ def sketches_in(folder: str | Path, pixels: int, share: float = 0.3) -> Sketches
 
 
 def sketches_of(pictures: str, pixels: int, share: float = 0.3) -> Sketches:
-    """Sketches of "drawings", of "paintings" (brought by `parity_nb.fetch`), or of a folder.
+    """Sketches of one or several sets of pictures.
+
+    Args:
+        pictures: with commas between them: "drawings"; "clipart" or "paintings" (brought by
+            `parity_nb.fetch`); a folder.  With `EDGES` at its end, edges are drawn instead of
+            dark parts, and the names of its pictures get the same end.
+        pixels: as for `sketch`.
+        share: as for `sketch`.
 
     Raises:
-        FetchError: if the paintings cannot be brought.
+        FetchError: if a set or the weights of the edge network cannot be brought.
         FileNotFoundError, ValueError: as `sketches_in`.
     """
-    if pictures == "drawings":
-        return sketches_of_drawings(pixels, share)
-    if pictures == "paintings":
-        found = sketches_in(dataset("paintings"), pixels, share)
-        found.refused.pop("SOURCE.txt", None)  # what `dataset` wrote there
-        return found
-    return sketches_in(pictures, pixels, share)
+    whole = Sketches([], torch.empty(0, pixels**2, dtype=torch.bool))
+    for word in pictures.split(","):
+        word, end, _ = word.strip().partition(EDGES)
+        found = _one_set(word, pixels, share, line_sketch if end else sketch)
+        whole.names += [name + end for name in found.names]
+        whole.tones = torch.cat([whole.tones, found.tones])
+        whole.refused |= {name + end: reason for name, reason in found.refused.items()}
+        whole.symmetry |= {name + end: symbol for name, symbol in found.symmetry.items()}
+    return whole
+
+
+def _one_set(word: str, pixels: int, share: float, make: Sketcher) -> Sketches:
+    if word == "drawings":
+        return sketches_of_drawings(pixels, share, make)
+    if word not in BROUGHT:
+        return sketches_in(word, pixels, share, make)
+    found = sketches_in(dataset(word), pixels, share, make)
+    found.refused.pop("SOURCE.txt", None)  # what `dataset` wrote there
+    found.names = [Path(name).stem for name in found.names]
+    found.symmetry = CLIPART if word == "clipart" else {}
+    return found
