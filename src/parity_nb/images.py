@@ -281,7 +281,8 @@ def read_images(path: str | Path, key: str = "") -> Iterator[Item]:
     Pictures (`SUFFIXES`) come upright, turned or mirrored as their EXIF tag says; with one
     channel if they are grey and three if not; transparent pixels are laid on white.  Of several
     pages or frames the first is taken; an SVG drawing is `SVG_WIDTH` pixels wide.  8 bits stay
-    levels 0 to 255; 16 bits become float levels on the same scale (Pillow gives colour with 8 bits in any case); 32 bits are left as they are.
+    levels 0 to 255; 16 bits become float levels on the same scale (Pillow gives colour with 8 bits
+    in any case); 32 bits are left as they are.
 
     Stacks (`STACKS`) are arrays (H, W) or (H, W, 3), one image; (N, H, W); (N, H, W, C) or
     (N, C, H, W), whose channels are fewer than its pixels.  16 bits as above; other numbers become

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
 
+from parity_nb import fetch
+from parity_nb.discovery import sketches
 from parity_nb.discovery.decoy import train_decoys
 from parity_nb.discovery.direct import direct_symmetry
-from parity_nb.discovery.drawings import DRAWINGS, drawing
+from parity_nb.discovery.drawings import CLIPART, DRAWINGS, drawing
+from parity_nb.discovery.edges import EdgeNet, _layers, edges, load_edges
 from parity_nb.discovery.score import (
     SymmetryNet,
     calibration,
@@ -20,8 +24,14 @@ from parity_nb.discovery.score import (
     train_classifier,
 )
 from parity_nb.discovery.sets import VIEWS, broken_set, difficulty, template_set, views
-from parity_nb.discovery.sketches import sketch, sketches_in, sketches_of_drawings
+from parity_nb.discovery.sketches import (
+    sketch,
+    sketches_in,
+    sketches_of,
+    sketches_of_drawings,
+)
 from parity_nb.discovery.templates import CLASSES, FAMILIES, pixel_grid
+from parity_nb.fetch import FetchError
 from parity_nb.symmetry import dihedral, mirror
 
 
@@ -221,3 +231,79 @@ def test_sketches_of_the_drawings():
     found = sketches_of_drawings(16)
     assert found.names == list(DRAWINGS)
     assert found.tones.float().mean(1) == pytest.approx(0.3, abs=0.1)
+
+
+# --- pictures from elsewhere
+
+
+@pytest.fixture(scope="module")
+def untrained_edges():
+    torch.manual_seed(3)
+    return EdgeNet().eval()
+
+
+def keras_file(net, path):
+    """The network's weights as Keras writes them."""
+    with h5py.File(path, "w") as file:
+        for place, layer in _layers(net).items():
+            file[f"{place}/vars/0"] = layer.weight.detach().permute(2, 3, 1, 0).numpy()
+            file[f"{place}/vars/1"] = layer.bias.detach().numpy()
+    return path
+
+
+def test_edge_network_has_the_published_number_of_weights(untrained_edges):
+    convolutions = 14_714_688  # those of VGG16, Simonyan & Zisserman (2014)
+    sides = 64 + 128 + 256 + 512 + 512 + 5
+    assert sum(p.numel() for p in untrained_edges.parameters()) == convolutions + sides + 5 + 1
+
+
+def test_weights_of_a_keras_file(untrained_edges, tmp_path):
+    read = load_edges(keras_file(untrained_edges, tmp_path / "w.h5"))
+    x = torch.rand(1, 3, 21, 34, generator=generator()) * 255
+    with torch.no_grad():
+        assert torch.equal(read(x), untrained_edges(x))
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        del file["dsn3/vars/0"]
+    with pytest.raises(FetchError, match=r"w\.h5 does not hold the weights of HED.*dsn3"):
+        load_edges(tmp_path / "w.h5")
+    with pytest.raises(FetchError, match=r"none\.h5"):
+        load_edges(tmp_path / "none.h5")
+
+
+def test_edges_turn_with_the_picture_although_the_network_does_not(untrained_edges):
+    picture = torch.randint(0, 256, (3, 160, 160), generator=generator()).to(torch.uint8)
+    found = edges(picture, untrained_edges)
+    assert found.shape == (1, 160, 160)
+    with torch.no_grad():
+        alone = untrained_edges(torch.stack([picture, mirror(picture)]).float())
+    assert (mirror(alone[0]) - alone[1]).abs().max() > 1e-3 * alone.std()
+    for element in dihedral().elements:
+        turned = edges(element.act(picture[None])[0], untrained_edges)
+        assert torch.allclose(turned, element.act(found[None])[0], atol=1e-5)
+
+
+def test_several_sets_of_pictures_at_once(untrained_edges, tmp_path, monkeypatch):
+    monkeypatch.setattr(sketches, "published_edges", lambda: untrained_edges)
+    for name in ("face", "house"):
+        Image.fromarray(DRAWINGS[name][0]()).save(tmp_path / f"{name}.png")
+    Image.new("RGB", (30, 30), "blue").save(tmp_path / "blue.png")
+    found = sketches_of(f"drawings, {tmp_path}, {tmp_path}@edges", 16)
+    end = ["face.png", "house.png", "face.png@edges", "house.png@edges"]
+    assert found.names == [*DRAWINGS, *end]
+    assert found.tones.shape == (len(DRAWINGS) + 4, 256)
+    assert set(found.refused) == {"blue.png", "blue.png@edges"}
+    assert found.symmetry["face"] == "D1" and "face.png" not in found.symmetry
+
+
+def test_clip_art_is_listed_with_a_symmetry():
+    assert {name.removesuffix(".svg") for name in fetch.CLIPART_FILES} == set(CLIPART)
+
+
+def test_clip_art_comes_under_its_names(tmp_path):
+    for place, _ in fetch.CLIPART_FILES.values():
+        (tmp_path / "svg" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "svg" / place).write_text(place)
+    (tmp_path / "into").mkdir()
+    fetch._clipart_by_name(tmp_path / "svg", tmp_path / "into")
+    assert (tmp_path / "into/snail.svg").read_text().startswith("animals/bugs/lumaca")
+    assert len(list((tmp_path / "into").iterdir())) == len(CLIPART)

@@ -14,7 +14,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from parity_nb import cli, report
-from parity_nb.images import ImageSet, read_images, square
+from parity_nb.images import SVG_WIDTH, ImageSet, read_images, square
 from parity_nb.saliency import occlusion
 from parity_nb.snails import yours
 from parity_nb.snails.yours import (
@@ -85,6 +85,18 @@ def test_float_tiff_is_left_as_it_is(tmp_path):
     pixels = np.array([[0.5, -3.0], [7.25, 1e6]], np.float32)
     Image.fromarray(pixels).save(tmp_path / "a.tif")
     assert np.array_equal(only(tmp_path).image[0].numpy(), pixels)
+
+
+def test_drawings_in_svg(tmp_path):
+    square = '<rect x="0" y="0" width="5" height="10" fill="red"/>'
+    head = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10">'
+    (tmp_path / "half.svg").write_text(f"{head}{square}</svg>")
+    (tmp_path / "none.svg").write_text("no drawing")
+    half, none = read_images(tmp_path)
+    assert half.image.shape == (3, SVG_WIDTH, SVG_WIDTH)
+    assert half.image[:, 9, 9].tolist() == [255, 0, 0]
+    assert half.image[:, 9, -9].tolist() == [255, 255, 255]  # nothing is drawn on white
+    assert none.image is None and "cannot read" in none.note
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

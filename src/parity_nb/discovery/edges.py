@@ -75,12 +75,11 @@ def load_edges(path: str | Path) -> EdgeNet:
     try:
         with h5py.File(path) as file:
             for place, layer in _layers(net).items():
-                kernel, bias = (np.asarray(file[f"{place}/vars/{k}"]) for k in (0, 1))
-                kernel = torch.from_numpy(kernel).permute(
-                    3, 2, 0, 1
-                )  # Keras: height, width, in, out
-                state = {"weight": kernel, "bias": torch.from_numpy(bias)}
-                layer.load_state_dict(state)
+                if place not in file or len(file[place].get("vars", ())) != 2:
+                    raise KeyError(f"no weights and biases of {place}")
+                kernel, bias = (torch.from_numpy(file[place]["vars"][k][()]) for k in "01")
+                kernel = kernel.permute(3, 2, 0, 1)  # Keras: height, width, in, out
+                layer.load_state_dict({"weight": kernel, "bias": bias})
     except (OSError, KeyError, RuntimeError) as error:
         raise FetchError(f"{path} does not hold the weights of HED: {error}") from error
     return net.eval()
