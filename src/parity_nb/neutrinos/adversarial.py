@@ -68,18 +68,24 @@ def ramp(progress: float, steepness: float = 10.0) -> float:
     return 2 / (1 + math.exp(-steepness * progress)) - 1
 
 
-def domain_head(width: int, nodes: int = 128, dropout: float = 0.5) -> nn.Sequential:
+def domain_head(
+    width: int, nodes: int = 128, dropout: float = 0.5, layers: int = 1
+) -> nn.Sequential:
     """Features (N, width) to one logit per event, (N, 1): positive for the target domain.
 
-    The source's head has two outputs and a softmax, which is the same with twice the weights.
+    By default the source's head; it has two outputs and a softmax, which is the same with twice the
+    weights.
+
+    Args:
+        width: of the features.
+        nodes: of a hidden layer.
+        dropout: before every layer.
+        layers: how many are hidden.
     """
-    head = nn.Sequential(
-        nn.Dropout(dropout),
-        nn.Linear(width, nodes),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(nodes, 1),
-    )
+    parts: list[nn.Module] = []
+    for wide in [width, *[nodes] * (layers - 1)]:
+        parts += [nn.Dropout(dropout), nn.Linear(wide, nodes), nn.ReLU()]
+    head = nn.Sequential(*parts, nn.Dropout(dropout), nn.Linear(nodes, 1))
     return head.apply(keras_start)
 
 
@@ -88,13 +94,13 @@ class DomainNet(nn.Module):
 
     Args:
         net: the classifier; both heads see the same pooled features.
-        nodes, dropout: of the domain head.
+        head: what `domain_head` is given beside their width.
     """
 
-    def __init__(self, net: TwoView, nodes: int = 128, dropout: float = 0.5) -> None:
+    def __init__(self, net: TwoView, **head: float) -> None:
         super().__init__()
         self.net, self.reversal = net, GradientReversal(0.0)
-        self.head = domain_head(net.width, nodes, dropout)
+        self.head = domain_head(net.width, **head)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 2, H, W) -> class logits (N, classes), domain logits (N,), features (N, width)."""
