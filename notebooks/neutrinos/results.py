@@ -194,12 +194,13 @@ pd.DataFrame(table) if kinds else NOT_RUN
 # ## Adaptation
 #
 # One row a method: accuracy on source and target test events, and of the probe that tells the domains apart from
-# the features; then the difference to source-only on the *same* target events.  *Strength 0* shares every line
+# the features; then the difference to source-only on the *same* target events.  *Printed head* is *adversarial*
+# with the small head behind dropout that the source prints.  *Strength 0* shares every line
 # with *adversarial* but the strength: what it gains, batch normalisation over both domains gains.  *Coral* and
 # *mmd* make features alike by a distance in place of an adversary {cite}`sun2016,gretton2012`, *adda* adapts a
 # second copy of the network {cite}`tzeng2017`, *blur* is the augmentation of $\nu_e$ that the source proposes;
-# each was given one strength; that of the adversary had been chosen among three on other events.  *As printed*, *both supervised* and *target supervised* have
-# seen labels of the target.
+# each was given one strength; that of the adversary had been chosen among a few on other events, without
+# labels of the target.  *As printed*, *both supervised* and *target supervised* have seen such labels.
 
 # %%
 main = widest(adapting, "target accuracy")
@@ -250,7 +251,8 @@ for m in [m for m in methods if gap and gap.value > 0 and gains[m] and m not in 
 # ## No gap
 #
 # The control: with `gap=0` the second generator is the first, but for weights that accepting events uses up.  A
-# discriminator and a probe should be coins, and target labels should bring nothing.
+# discriminator and a probe should be coins, and target labels should bring nothing.  What an adversary costs where
+# there is nothing to adapt is in the line before the last.
 
 # %%
 near = adapting[adapting.gap == 0] if len(adapting) else adapting
