@@ -528,7 +528,7 @@ for view in views[:4]:
     if len(rows):
         nulls[view] = joint_null(rows.value.astype(float), rows.n.astype(float))
         values = ", ".join(f"{v:.4f}" for v in rows.value.astype(float))
-        print(f"{view}: {values}; n = {rows.n.min()}, joint p = {nulls[view]:.3f}")
+        print(f"{view}: {values}; n = {int(rows.n.min())}, joint p = {nulls[view]:.3f}")
 
 # %% [markdown]
 # ### Behind a dead region
@@ -560,7 +560,7 @@ partners = dead[dead.name == judged["aware fraction"]]
 for key, rows in partners.groupby(["region", "group"]) if len(partners) else ():
     aware[key] = joint_null(rows.value.astype(float), rows.n.astype(float))
     values = ", ".join(f"{v:.4f}" for v in rows.value.astype(float))
-    print(f"{', '.join(key)}: {values}; n = {rows.n.min()}, joint p = {aware[key]:.3f}")
+    print(f"{', '.join(key)}: {values}; n = {int(rows.n.min())}, joint p = {aware[key]:.3f}")
 
 # %% [markdown]
 # With a true violation of the `lepton` kind behind the slanted region, trained and judged with

@@ -27,9 +27,8 @@
 # - whether more subsystems show more, on the same events;
 # - what a nearly dead region of the detector does to the answer, and how to allow for it.
 #
-# **Cost** About half a minute on one CPU core and one gigabyte of memory at the default size.  The size
-# of the study takes some ten minutes on a CPU core; a GPU does the training in seconds, and making the
-# events is what is left.
+# **Cost** About half a minute on one CPU core and one gigabyte of memory at the default size, and
+# twice as long at that of the study.
 
 # %%
 from functools import partial

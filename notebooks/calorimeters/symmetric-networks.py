@@ -28,7 +28,8 @@
 # - how to compare augmentations fairly: equally many steps, one frozen test set, event by event.
 #
 # **Cost** About a minute on two CPU cores and two gigabytes of memory at the default size.  The
-# study takes larger training sets, more steps and a larger network, for which a GPU is wanted.
+# study, two to three minutes of one core a run, takes several sizes of training sets and more steps;
+# the published sizes are `full` and want a GPU.
 
 # %%
 import matplotlib.pyplot as plt

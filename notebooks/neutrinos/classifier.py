@@ -29,8 +29,8 @@
 # - to correct the scores for another composition, and when that fails.
 #
 # **Cost** About a minute and a half on one CPU core and 1.5 GB of memory.  The page trains `quick`, a
-# small network of ours that sees the maps averaged over 2 x 2 pixels; with `network="printed"` a
-# GPU is wanted.
+# small network of ours that sees the maps averaged over 2 x 2 pixels; `network="printed"` takes
+# six times as long.
 
 # %%
 import matplotlib.pyplot as plt

@@ -27,7 +27,7 @@
 # - what freezing the nodes that know the generator costs, and what it gains, beside freezing others.
 #
 # **Cost** Half a minute on one CPU core and 1.5 GB of memory.  The default network has 256 nodes in
-# that layer; `network="printed"`, with the 1024 nodes of the source, wants a GPU.
+# that layer; `network="printed"`, with the 1024 nodes of the source, takes five times as long.
 
 # %%
 import matplotlib.pyplot as plt
