@@ -276,7 +276,12 @@ both.rename_axis("picture") if free else "not yet run"
 for name in line_values if len(free) > 2 else ():
     r = stats.spearmanr(dark_values[name], line_values[name])
     run.record(f"dark parts against edges, rank correlation, {name}", r.statistic, n=len(free))
-    print(f"   p = {r.pvalue:.2g}")
+    agree = "agree" if r.statistic > 0 and r.pvalue < 0.01 else "do not agree beyond chance"
+    print(f"   p = {r.pvalue:.2g}: the two sketches {agree}")
+
+# %% [markdown]
+# The errors above are those of the networks, and small: they say how well a score is known, not what it
+# is the score of.
 
 # %% [markdown]
 # ## What we found

@@ -47,7 +47,7 @@ class RecordsDirective(SphinxDirective):
     required_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {
         "name": directives.unchanged_required,
-        "by": directives.unchanged_required,
+        "by": directives.unchanged,
         "select": directives.unchanged,
         "where": directives.unchanged,
         "published": directives.unchanged,

@@ -139,7 +139,8 @@ def results_table(
 
     Args:
         chapter: whose records are read, such as "snails/training".
-        name: the number's name.
+        name: the number's name; with one * in it, all numbers that it fits, and a column for what
+            the * stands for.
         by: parameters that make the rows.
         wanted: a selection, parameter to value.
         where: "study" or "run", as in `load_records`.
@@ -153,7 +154,13 @@ def results_table(
     if records.empty:
         return NOT_RUN
     theirs = None if source is None else published(source)
-    table = summarise(select(records, wanted or {}), name, by, theirs)
+    records = select(records, wanted or {})
+    if "*" in name:
+        start, _, end = name.partition("*")
+        records = records[[fnmatchcase(found, name) for found in records["name"]]]
+        number = [found.removeprefix(start).removesuffix(end) for found in records["name"]]
+        records, by = records.assign(number=number, name=name), [*by, "number"]
+    table = summarise(records, name, by, theirs)
     return _markdown(table, list(by), percent) if len(table) else NOT_RUN
 
 
@@ -209,12 +216,13 @@ def table_from_options(chapter: str, options: Mapping[str, str | None]) -> str:
     known = {"name", "by", "select", "where", "published", "percent"}
     if unknown := set(options) - known:
         raise ValueError(f"table of {chapter}: unknown option {unknown}; known are {sorted(known)}")
-    if not options.get("by") or not options.get("name"):
+    name, by = options.get("name"), (options.get("by") or "").split()
+    if not name or not (by or "*" in name):
         raise ValueError(f"table of {chapter}: the options name and by are needed")
     return results_table(
         chapter,
-        name=options["name"],
-        by=options["by"].split(),
+        name=name,
+        by=by,
         wanted=parse_pairs(options.get("select") or ""),
         where=options.get("where") or "study",
         source=options.get("published"),

@@ -14,6 +14,7 @@ from parity_nb.tables import (
     refill,
     results_table,
     summarise,
+    table_from_options,
 )
 
 THEIRS = pd.DataFrame(
@@ -64,6 +65,24 @@ def test_table_as_markdown(runs, monkeypatch):
         "| M3 | S | 92.0 ± 3.0 % | 2 % | 3 | 100 | 99.0 ± 1.0 % | -7.0 ± 3.7 % |",
         "| M3 | SLR | 50.0 ± 3.0 % |  | 1 | 100 |  |  |",
     ]
+
+
+def test_a_star_in_the_name_makes_a_row_of_each_number(monkeypatch, tmp_path):
+    monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path / "study"))
+    for seed in (0, 1):
+        run = Records("discovery/symmetry-score", {"each": 20, "seed": seed}, run=("seed",))
+        run.record("accuracy, PCA", 0.6 + 0.02 * seed, error=0.04, n=140)
+        run.record("accuracy, output", 0.7, error=0.03, n=140)
+        run.record("steps", 900)
+        run.save()
+    text = table_from_options("discovery/symmetry-score", {"name": "accuracy, *"})
+    assert text.splitlines()[0].startswith("| number | ours |")
+    assert text.splitlines()[2:] == [
+        "| PCA | 0.610 ± 0.040 | 0.014 | 2 | 140 |",
+        "| output | 0.700 ± 0.030 | 0 | 2 | 140 |",
+    ]
+    with pytest.raises(ValueError, match="name and by are needed"):
+        table_from_options("discovery/symmetry-score", {"name": "accuracy"})
 
 
 def test_nothing_run_yet(monkeypatch, tmp_path):
