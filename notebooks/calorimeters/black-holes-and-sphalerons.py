@@ -42,8 +42,6 @@ import torch
 from sklearn.metrics import roc_curve
 
 from parity_nb.calorimeters.classify import (
-    accuracy,
-    area,
     boosted_trees,
     confusion,
     correct,
@@ -58,7 +56,7 @@ from parity_nb.calorimeters.samples import labelled
 from parity_nb.naming import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.statistics import paired
+from parity_nb.statistics import accuracy, paired, roc_area
 
 # %% tags=["parameters"]
 task: str = "two"  # two: sphalerons and one kind of black hole; six: and five kinds of black holes
@@ -210,8 +208,8 @@ fig, ax = plt.subplots(figsize=(4.6, 3.6))
 for name, values in outputs.items():
     score = values.log_softmax(1)[:, 0]
     passed, kept_signal, _ = roc_curve(signal, score)
-    found = area(score, signal)
-    run.record(f"area, {name}", found.value, found.error, found.n)
+    found = roc_area(score, signal)
+    run.record(f"area, {name}", found.value, found.error, sum(found.n))
     ax.plot(passed, kept_signal, label=f"{name}: {found.value:.3f} ± {found.error:.3f}")
 ax.plot([0, 1], [0, 1], color="0.7", linewidth=1)
 ax.set(xlabel="black holes that pass", ylabel="sphalerons kept")

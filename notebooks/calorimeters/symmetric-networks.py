@@ -41,7 +41,7 @@ from torch.nn import functional
 
 from parity_nb import symmetry as sym
 from parity_nb.calorimeters.augmentation import SCHEMES
-from parity_nb.calorimeters.classify import accuracy, correct, logits, prepare, recipe, train
+from parity_nb.calorimeters.classify import correct, logits, prepare, recipe, train
 from parity_nb.calorimeters.detector import Detector
 from parity_nb.calorimeters.events import make_class
 from parity_nb.calorimeters.networks import (
@@ -54,7 +54,7 @@ from parity_nb.calorimeters.samples import labelled
 from parity_nb.naming import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.statistics import paired
+from parity_nb.statistics import accuracy, paired
 from parity_nb.symmetry import Element, Group, Symmetrised, equivariance_error, rolls, semidirect
 
 # %% tags=["parameters"]

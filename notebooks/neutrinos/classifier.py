@@ -45,7 +45,6 @@ from parity_nb.neutrinos.figures import cut_curves, reliability, roc_curves, sco
 from parity_nb.neutrinos.learning import DECAY_OUTPUT, logits_of, train_classifier
 from parity_nb.neutrinos.networks import CLASSES, NETWORKS, PrintedMobileNet, weights
 from parity_nb.neutrinos.scores import (
-    accuracy,
     best_cut,
     calibration_error,
     compared,
@@ -56,7 +55,7 @@ from parity_nb.neutrinos.scores import (
 )
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.statistics import roc_area
+from parity_nb.statistics import accuracy, roc_area
 from parity_nb.training import Recipe
 
 # %% tags=["parameters"]

@@ -44,10 +44,10 @@ from parity_nb.neutrinos.adversarial import GradientReversal, domain_loss, ramp
 from parity_nb.neutrinos.domains import domain
 from parity_nb.neutrinos.learning import Events, features_of, logits_of, train_classifier
 from parity_nb.neutrinos.networks import CLASSES, NETWORKS
-from parity_nb.neutrinos.scores import accuracy, compared
+from parity_nb.neutrinos.scores import compared
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.statistics import roc_area
+from parity_nb.statistics import accuracy, roc_area
 from parity_nb.training import Recipe
 
 # %% tags=["parameters"]

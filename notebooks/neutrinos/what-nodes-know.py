@@ -56,9 +56,10 @@ from parity_nb.neutrinos.nodes import (
     generator_knowledge,
     products,
 )
-from parity_nb.neutrinos.scores import accuracy, compared, purity_efficiency
+from parity_nb.neutrinos.scores import compared, purity_efficiency
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
+from parity_nb.statistics import accuracy
 from parity_nb.training import Recipe
 
 # %% tags=["parameters"]

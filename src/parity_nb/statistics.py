@@ -371,7 +371,35 @@ def optimum(phi: ArrayLike, weights: ArrayLike | None = None) -> Optimum:
     )
 
 
-# --- two kinds of items and a score that tells them apart
+# --- items of several kinds and scores that tell them apart
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of n items and its binomial standard deviation."""
+
+    value: float
+    error: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} ± {100 * self.error:.1f} % (n = {self.n})"
+
+
+def accuracy(scores: Tensor | ArrayLike, labels: Tensor | ArrayLike) -> Share:
+    """Share of items whose largest score, of (N, classes), is the one of their label, (N,).
+
+    Raises:
+        ValueError: for no items.
+    """
+    scores, labels = (
+        np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x) for x in (scores, labels)
+    )
+    right = scores.argmax(1) == labels
+    if right.size == 0:
+        raise ValueError("there are no events to be right or wrong about")
+    value = float(right.mean())
+    return Share(value, float(np.sqrt(value * (1 - value) / right.size)), right.size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from parity_nb.calorimeters.files import write_images
 from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
 from parity_nb.calorimeters.networks import cylinder
 from parity_nb.records import published
-from parity_nb.statistics import paired
+from parity_nb.statistics import accuracy, paired, roc_area
 from parity_nb.symmetry import half_turn, mirror, roll
 
 # --- augmentation
@@ -138,7 +138,7 @@ def test_the_area_under_the_curve_and_its_error():
     areas = []
     for _ in range(300):
         score = torch.from_numpy(rng.normal(size=300).round(1)) + 0.8 * positive
-        found = classify.area(score, positive)
+        found = roc_area(score, positive)
         areas.append(found.value)
     assert found.value == pytest.approx(roc_auc_score(positive, score))
     assert found.error == pytest.approx(np.std(areas), rel=0.2)
@@ -149,7 +149,7 @@ def test_confusion_and_accuracy_count_alike():
     labels = torch.tensor([0, 1, 1, 2, 2, 0])
     table = classify.confusion(outputs, labels)
     np.testing.assert_allclose(table, [[0.5, 0, 0.5], [0.5, 0.5, 0], [0, 0, 1]])
-    assert classify.accuracy(outputs, labels).value == pytest.approx(4 / 6)
+    assert accuracy(outputs, labels).value == pytest.approx(4 / 6)
     assert classify.correct(outputs, labels).tolist() == [1, -1, 1, 1, 1, -1]
 
 
@@ -180,7 +180,7 @@ def test_training_learns_which_half_is_brighter_and_repeats_itself(scheme):
         classify.train(model, sample, classify.recipe(40, 120, 32), seed=0, scheme=scheme)
         outputs.append(classify.logits(model, sample))
     assert torch.equal(*outputs)
-    assert classify.accuracy(outputs[0], labels).value > 0.9
+    assert accuracy(outputs[0], labels).value > 0.9
 
 
 def test_a_recipe_has_about_the_steps_asked_for():

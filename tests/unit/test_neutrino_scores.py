@@ -6,14 +6,15 @@ import torch
 from scipy import stats
 
 from parity_nb.neutrinos import nodes, scores
+from parity_nb.statistics import accuracy
 
 
 def test_accuracy_by_hand():
-    found = scores.accuracy(np.eye(3), [0, 1, 0])
+    found = accuracy(np.eye(3), [0, 1, 0])
     assert found.value == pytest.approx(2 / 3)
     assert found.error == pytest.approx((2 / 9 / 3) ** 0.5)
     with pytest.raises(ValueError, match="no events"):
-        scores.accuracy(np.zeros((0, 3)), [])
+        accuracy(np.zeros((0, 3)), [])
 
 
 def test_purity_and_efficiency_by_hand():

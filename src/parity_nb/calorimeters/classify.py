@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from lightgbm import LGBMClassifier
@@ -12,7 +10,6 @@ from torch.nn import functional
 
 from parity_nb.calorimeters.augmentation import augment
 from parity_nb.calorimeters.samples import Sample
-from parity_nb.statistics import roc_area
 from parity_nb.training import History, Recipe, evaluate, fabric, fit
 
 ETA_REACH = 5.0
@@ -86,44 +83,12 @@ def correct(outputs: Tensor, labels: Tensor) -> Tensor:
     return torch.where(outputs.argmax(1) == labels, 1.0, -1.0)
 
 
-@dataclass(frozen=True)
-class Share:
-    """A share of n events and its binomial standard deviation."""
-
-    value: float
-    error: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.2f} ± {100 * self.error:.2f} % (n = {self.n})"
-
-
-def accuracy(outputs: Tensor, labels: Tensor) -> Share:
-    """Share of events whose largest logit is the label's: (N, classes), (N,)."""
-    value = (outputs.argmax(1) == labels).double().mean().item()
-    return Share(value, float(np.sqrt(value * (1 - value) / len(labels))), len(labels))
-
-
 def confusion(outputs: Tensor, labels: Tensor) -> np.ndarray:
     """Shares of labels given (columns) to events of each class (rows), rows add up to 1: (K, K)."""
     classes = outputs.shape[1]
     flat = torch.bincount(labels * classes + outputs.argmax(1), minlength=classes**2)
     counts = flat.reshape(classes, classes).double()
     return (counts / counts.sum(1, keepdim=True)).numpy()
-
-
-def area(score: Tensor, positive: Tensor) -> Share:
-    """Area under the ROC curve and its standard deviation after DeLong et al. (1988).
-
-    Args:
-        score: larger for positives, (N,).
-        positive: which events are, (N,) bool.
-
-    Raises:
-        ValueError: if there are fewer than two of either.
-    """
-    found = roc_area(score, positive)
-    return Share(found.value, found.error, sum(found.n))
 
 
 # --- the plain numbers to beat

@@ -23,8 +23,13 @@ CLASSES = LABELS
 FULL_SCALE = 64.0
 """Level of a map that networks see as one; a fixed scale keeps the energy, unlike one per event."""
 
-KERAS_MOMENTUM, KERAS_EPSILON = 0.01, 1e-3
-"""Batch normalisation in Keras, in the conventions of torch."""
+KERAS_EPSILON = 1e-3
+"""What batch normalisation in Keras adds to a variance."""
+RUNNING = 0.1
+"""Weight of a batch in the running averages of batch normalisation.  In Keras it is 0.01: averages
+over a hundred batches.  Our trainings have a few hundred, in which the weights move on faster, and
+a network that has learned in training mode is at chance in evaluation.
+"""
 
 
 class TwoView(nn.Module):
@@ -110,8 +115,8 @@ class SameConv(nn.Conv2d):
 
 
 def keras_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with the defaults of Keras."""
-    return nn.BatchNorm2d(channels, KERAS_EPSILON, KERAS_MOMENTUM)
+    """Batch normalisation with the defaults of Keras, but for the memory of its averages."""
+    return nn.BatchNorm2d(channels, KERAS_EPSILON, RUNNING)
 
 
 class FrozenNorm(nn.BatchNorm2d):

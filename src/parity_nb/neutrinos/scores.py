@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -32,31 +31,6 @@ def _weights(weights: ArrayLike | None, n: int) -> np.ndarray:
 
 
 # --- right and wrong
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of events whose largest score is that of their class, and its binomial error."""
-
-    value: float
-    error: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.1f} ± {100 * self.error:.1f} % (n = {self.n})"
-
-
-def accuracy(scores: Tensor | ArrayLike, labels: Tensor | ArrayLike) -> Accuracy:
-    """Accuracy of scores (N, classes) for labels (N,).
-
-    Raises:
-        ValueError: for no events.
-    """
-    right = _array(scores).argmax(1) == _array(labels)
-    if right.size == 0:
-        raise ValueError("there are no events to be right or wrong about")
-    value = float(right.mean())
-    return Accuracy(value, float(np.sqrt(value * (1 - value) / right.size)), right.size)
 
 
 def compared(first: Tensor, second: Tensor, labels: Tensor) -> Paired:
