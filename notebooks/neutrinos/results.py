@@ -264,7 +264,8 @@ pd.Series({n: text(c, digits=2) or NOT_RUN for n, c in control.items()}, name="g
 # %% [markdown]
 # ## Strength
 #
-# How strong should the adversary be?  All strengths that were run: accuracies, and the probe.
+# How strong should the adversary be?  All strengths that were run: accuracies, and the probe.  Strength 0 is the
+# control: batch normalisation sees both domains, and nothing else is different.
 
 # %%
 far = adapting[adapting.gap == 1] if len(adapting) else adapting
@@ -280,7 +281,8 @@ pd.DataFrame(lines).T.rename_axis("strength") if scan else NOT_RUN
 # %% mystnb={"figure": {"caption": "Adversarial training at several strengths: accuracy on source and target test events, and of the probe; mean and error over the random seeds there are. The dashed line is a probe that knows nothing.", "name": "fig-neutrinos-strength"}, "image": {"alt": "Three curves against the strength of the reversal on a logarithmic axis."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.2))
 for colour, k in zip(CYCLE, parts, strict=False):
-    points = [(s, 100 * row[k].value, 100 * row[k].error) for s, row in scan.items() if row[k]]
+    drawn = {s: row[k] for s, row in scan.items() if s > 0 and row[k]}
+    points = [(s, 100 * found.value, 100 * found.error) for s, found in drawn.items()]
     x, y, e = np.array(points).reshape(-1, 3).T
     ax.errorbar(x, y, e, fmt="o-", color=colour, capsize=3, label=k)
 ax.axhline(50, color="black", linestyle="--", linewidth=1)
