@@ -67,6 +67,19 @@ several = load_evidence("calorimeters/symmetric-networks", evidence)
 print(f"{single.file.nunique()} runs with one scheme, {several.file.nunique()} with several")
 
 # %% [markdown]
+# Events of each class to train and to test on, gradient steps, and events a step; then the networks,
+# with a factor of their width where it is not the published one:
+
+# %%
+sizes = ["task", "events", "tests", "steps", "batch"]
+both = pd.concat([single, several]).groupby(sizes).seed.nunique() if len(single) else pd.Series()
+both.rename("seeds").reset_index() if len(both) else "not yet run"
+
+# %%
+for task, words in single.groupby("task").networks.first().items() if len(single) else ():
+    print(f"{task}: {words}")
+
+# %% [markdown]
 # ## Networks beside the published ones
 #
 # Accuracy on held-out events, averaged over random seeds, each of which has training events of its
