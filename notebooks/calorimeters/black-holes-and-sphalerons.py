@@ -28,7 +28,7 @@
 # - how many events it takes to exclude a hypothesis, and why some are never excluded by counting.
 #
 # **Cost** About half a minute on two CPU cores and one gigabyte of memory at the default size.  The
-# study, some six minutes of one core a run, has four times as many events and all networks, most of
+# study, some four minutes of one core a run, has four times as many events and all networks, most of
 # them narrower than published and trained for as few steps; `full` has the published sizes and wants
 # a GPU.
 

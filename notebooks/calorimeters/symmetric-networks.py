@@ -28,7 +28,7 @@
 # - how to compare augmentations fairly: equally many steps, one frozen test set, event by event.
 #
 # **Cost** About a minute on two CPU cores and two gigabytes of memory at the default size.  The
-# study, two to three minutes of one core a run, takes several sizes of training sets and more steps;
+# study, about two minutes of one core a run, takes several sizes of training sets and more steps;
 # the published sizes are `full` and want a GPU.
 
 # %%
