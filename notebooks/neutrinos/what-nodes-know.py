@@ -390,15 +390,18 @@ saved = run.save()
 # %% [markdown]
 # - The printed measure of a node does not depend on the node.  Measured as meant, it has a floor, which is
 #   where dead nodes sit.
-# - A few of the nodes carry nearly all of the decision.
+# - A few dozen of the nodes carry nearly all of the decision; with fewer, it is a matter of chance which classes
+#   are left.
 # - The nodes that know the generator can be found without target labels.  What freezing them costs and gains is in
-#   {ref}`neutrinos/results`; the generators can still be told apart afterwards, for what one node knew, others know.
+#   {ref}`neutrinos/results`; generators that could be told apart still can be afterwards, for what one node knew,
+#   others know.
 
 # %%
 assert table[["numu", "nue", "nc"]].min().min() > 0.2
 if train * epochs > 10_000:
-    assert enough[32].value > enough[values.shape[1]].value - 0.1
-    assert tried["told apart"]["suspects"][0.2] > 0.5
+    assert enough[64].value > enough[values.shape[1]].value - 0.05
+    before, after = tried["told apart"]["suspects"][[0.0, 0.2]]
+    assert before < 0.55 or after > 0.5
 
 # %% [markdown]
 # ## References
