@@ -163,7 +163,8 @@ for (task, events, name), (value, error, runs, n) in over_trees.items():
 # %%
 def matrix(records, ending=""):
     """Mean shares of labels: rows are the truth, columns the label."""
-    mean = records.groupby("name").value.apply(lambda v: v.astype(float).mean())
+    chosen = records[records.name.str.endswith(ending)]
+    mean = chosen.groupby("name").value.apply(lambda v: v.astype(float).mean())
     return np.array([[mean[f"{a} as {b}{ending}"] for b in CLASSES] for a in CLASSES])
 
 
