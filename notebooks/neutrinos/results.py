@@ -81,7 +81,8 @@ pd.DataFrame(lines).T if networks else NOT_RUN
 
 # %% [markdown]
 # Beside the accuracies that the source's notebooks print, each of one training and one test set, which have no
-# errors.  It is **not a test of reproduction**: the events are others, and simpler.
+# errors.  It is **not a test of reproduction**: the events are others, and simpler.  An error of many points means
+# that one of the trainings never left chance.
 
 # %%
 ours = {
