@@ -378,7 +378,7 @@ saved = run.save()
 studied = [key for key, g in won.items() if key[0] == "six" and key[2] == "all" and g[2] >= 5]
 if several.attrs["evidence"] == "study" and len(studied) > 1:
     (few, spread), (many, noise) = won[min(studied)][:2], won[max(studied)][:2]
-    again, again_error = won[max(studied)[:2] + ("again",)][:2]
+    again, again_error = won[(*max(studied)[:2], "again")][:2]
     assert few > 5 * spread
     assert many - again < 3 * np.hypot(noise, again_error)
 
