@@ -154,13 +154,13 @@ def results_table(
     if records.empty:
         return NOT_RUN
     theirs = None if source is None else published(source)
-    records = select(records, wanted or {})
+    records, parameters = select(records, wanted or {}), list(by)
     if "*" in name:
         start, _, end = name.partition("*")
         records = records[[fnmatchcase(found, name) for found in records["name"]]]
         number = [found.removeprefix(start).removesuffix(end) for found in records["name"]]
         records, by = records.assign(number=number, name=name), [*by, "number"]
-    table = summarise(records, name, by, theirs)
+    table = summarise(records, name, by, theirs).sort_values(parameters, kind="stable")
     return _markdown(table, list(by), percent) if len(table) else NOT_RUN
 
 
@@ -184,7 +184,7 @@ def _markdown(table: pd.DataFrame, by: list[str], percent: bool) -> str:
     columns = {column: lambda row, c=column: str(row[c]) for column in by}
     columns["ours"] = lambda row: text(row, "value", "error")
     columns["spread over runs"] = spread
-    columns["runs"] = lambda row: str(row["runs"])
+    columns["runs"] = lambda row: str(int(row["runs"]))
     columns["items a run"] = lambda row: "" if pd.isna(row["n"]) else f"{int(row['n']):,}"
     if "theirs" in table:
         columns["published"] = lambda row: text(row, "theirs", "theirs_error")

@@ -85,6 +85,18 @@ def test_a_star_in_the_name_makes_a_row_of_each_number(monkeypatch, tmp_path):
         table_from_options("discovery/symmetry-score", {"name": "accuracy"})
 
 
+def test_rows_are_in_the_order_of_the_numbers_that_make_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path / "study"))
+    for events in (100, 1600, 400):  # the order of their file names
+        run = Records("part/name", {"events": events}, run=("events",))
+        run.record("gain", events / 1e4, error=0.01, n=10)
+        run.save()
+    lines = results_table("part/name", "gain", ["events"]).splitlines()[2:]
+    gains, runs = zip(*(line.split(" | ")[1:4:2] for line in lines), strict=True)
+    assert gains == ("0.010 ± 0.010", "0.040 ± 0.010", "0.160 ± 0.010")
+    assert runs == ("1", "1", "1")
+
+
 def test_nothing_run_yet(monkeypatch, tmp_path):
     monkeypatch.setenv("PARITY_NB_BUILD", str(tmp_path))
     assert results_table("snails/training", "x", ["dataset"], where="run") == NOT_RUN
