@@ -28,9 +28,13 @@ from scipy.special import betainc, betaincinv, log_expit
 from torch import Tensor
 
 
+def _array(x: Tensor | ArrayLike) -> np.ndarray:
+    return np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x)
+
+
 def _values(f: Tensor | ArrayLike, least: int = 1) -> np.ndarray:
     """The values as a flat float64 array; refuses too few values, NaN and infinity."""
-    values = np.asarray(f.detach().cpu() if isinstance(f, Tensor) else f, dtype=float).ravel()
+    values = _array(f).astype(float).ravel()
     if values.size < least:
         raise ValueError(f"f has {values.size} values; this statistic needs at least {least}")
     if not np.isfinite(values).all():
@@ -392,10 +396,7 @@ def accuracy(scores: Tensor | ArrayLike, labels: Tensor | ArrayLike) -> Share:
     Raises:
         ValueError: for no items.
     """
-    scores, labels = (
-        np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x) for x in (scores, labels)
-    )
-    right = scores.argmax(1) == labels
+    right = _array(scores).argmax(1) == _array(labels)
     if right.size == 0:
         raise ValueError("there are no events to be right or wrong about")
     value = float(right.mean())
@@ -427,8 +428,8 @@ def roc_area(score: Tensor | ArrayLike, positive: Tensor | ArrayLike) -> Area:
         ValueError: for fewer than two items of either kind, NaN or infinite scores.
     """
     values = _values(score)
-    truth = np.asarray(positive.detach().cpu() if isinstance(positive, Tensor) else positive)
-    one, zero = values[truth.astype(bool)], values[~truth.astype(bool)]
+    truth = _array(positive).astype(bool)
+    one, zero = values[truth], values[~truth]
     m, n = len(one), len(zero)
     if min(m, n) < 2:
         raise ValueError(f"{m} positive and {n} negative items: at least two of each are needed")

@@ -47,7 +47,7 @@ def train_adversarial(
     strength: float,
     seed: int = 0,
     alike: Callable[[Tensor, Tensor], Tensor] | None = None,
-    head: Mapping[str, float] | None = None,
+    head: Mapping[str, float] = HEAD,
     on: Fabric | None = None,
 ) -> DomainNet:
     """Class loss on the source, domain loss on both, the same features for both heads.
@@ -63,14 +63,14 @@ def train_adversarial(
         strength: of the gradient reversal at full ramp, or of `alike`.
         seed: of order and dropout.
         alike: a distance of two sets of features that takes the place of the adversary.
-        head: of the adversary, as for `DomainNet`; `HEAD` by default.
+        head: of the adversary, as for `DomainNet`.
         on: device; `fabric()` by default.
 
     Returns:
         The network with its domain head, on the CPU.
     """
     on = on or fabric()
-    model = DomainNet(net, **(HEAD if head is None else head))
+    model = DomainNet(net, **head)
     here, there = source.to(on.device), target.maps.to(on.device)
     draw = drawer(len(target), seed + 1)
     steps = recipe.epochs * max(1, round(len(source) / recipe.batch))
@@ -266,8 +266,8 @@ def probe(
 
 SCALE = {"coral": 50.0, "mmd": 2.0}
 """Strengths are multiplied by this: a covariance, whose differences are small, would not count
-beside the class loss.  The strength of the adversary was chosen among three on other events, those
-of its rivals were not tuned.
+beside the class loss.  The strength of the adversary was chosen among a few on other events,
+without labels of the target; those of its rivals were not tuned.
 """
 
 METHODS = (
@@ -345,6 +345,6 @@ def adapt(
     else:
         alike = {"coral": coral, "mmd": mmd}.get(method)
         full = 0.0 if method == "strength 0" else strength * SCALE.get(method, 1.0)
-        head = {} if method == "printed head" else None
+        head = {} if method == "printed head" else HEAD
         train_adversarial(net, source, target, recipe, full, seed, alike, head, on)
     return net, net
