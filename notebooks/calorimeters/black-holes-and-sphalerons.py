@@ -29,7 +29,7 @@
 #
 # **Cost** About half a minute on two CPU cores and one gigabyte of memory at the default size.  The
 # study, some four minutes of one core a run, has four times as many events and all networks, most of
-# them narrower than published and trained for as few steps; `full` has the published sizes and wants
+# them narrower than published and all of them trained briefly; `full` has the published sizes and wants
 # a GPU.
 
 # %%

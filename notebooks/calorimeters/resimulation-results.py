@@ -326,8 +326,9 @@ muons.pivot_table(index="events", columns="network", values="value")
 # The abstract of {cite}`witkowski2023learning` speaks of faster convergence; what it shows is that fewer
 # *events* are needed.  In gradient steps: the first checkpoint at which the mean validation AUC is
 # within 0.005 of its largest value, for the largest sample.  In time: what the training of all
-# networks of the run took, and what the copies took.  Runs of the study shared the cores of one machine, so their
-# times are upper limits; {ref}`calorimeters/resimulation` has times of single ones.
+# networks of the run took, and what the copies took.  Runs of the study shared the cores of
+# one machine, so their times are upper limits; {ref}`calorimeters/resimulation` has times of single
+# ones.
 
 
 # %%

@@ -370,8 +370,8 @@ saved = run.save()
 # - With few training events all augmentations gain, and all symmetries together most
 #   ({numref}`fig-symmetry-gain`); with many, which a short training hardly sees twice, none gains more
 #   than training again does.  Where the tables say "not yet run", nothing is claimed.
-# - The exactly symmetric network is no better here: it is another network, it learns more slowly, and
-#   every training had as many steps.  What it has without any training is the invariance.
+# - The exactly symmetric network, which is another network, is no better after equally many steps, and
+#   behind where there are many events.  What it has without any training is the invariance.
 # - Counting one label is never better than the likelihood ratio of all of them.
 
 # %%
