@@ -4,7 +4,7 @@
 #   snakemake --executor slurm --jobs 50 ...           on a cluster, with the executor's plugin
 #
 # Which runs there are, and what each depends on, is read from _toc.yml, presets/ and the chapters
-# themselves by parity_nb.pipeline, which needs PyYAML only.  This file keeps to what Snakemake 7
+# themselves by parity_nb.making.chapters, which needs PyYAML only.  This file keeps to what Snakemake 7
 # (REANA) and 9 both understand.
 
 import shlex
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path("src").resolve()))
 
-from parity_nb.pipeline import Preset, module_files, renders, renders_for
+from parity_nb.making.chapters import Preset, module_files, renders, renders_for
 
 PRESET = config.get("preset", "quick")
 BUILD = f"build/{PRESET}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_nb.execution import ENVIRONMENT
+from parity_nb.making.execution import ENVIRONMENT
 
 os.environ.update(ENVIRONMENT)
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -46,8 +46,7 @@ wait: float = 0.0  # pause, seconds
 seed: int = 0  # random seed
 
 # %%
-parameters = dict(dataset=dataset, images=images, rate=rate, wait=wait, seed=seed)
-run = Records("snails/training", parameters=parameters, run=("dataset", "seed"))
+run = Records.of("snails/training", globals(), run=("dataset", "seed"))
 
 # %%
 time.sleep(wait)
@@ -80,7 +79,7 @@ found = load_records("snails/training")
 print(found[["dataset", "seed", "value"]].round(digits).to_string(index=False))
 
 # %%
-run = Records("snails/results", parameters=dict(digits=digits))
+run = Records.of("snails/results", globals())
 run.record("runs", len(found))
 run.save()
 """

@@ -53,7 +53,7 @@ from parity_nb.calorimeters.classify import (
 from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
 from parity_nb.calorimeters.networks import CLASSIFIERS
 from parity_nb.calorimeters.samples import labelled
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.statistics import accuracy, paired, roc_area
@@ -70,20 +70,7 @@ seed: int = 0  # random seed of training events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/black-holes-and-sphalerons",
-    parameters={
-        "task": task,
-        "networks": networks,
-        "events": events,
-        "tests": tests,
-        "steps": steps,
-        "batch": batch,
-        "files": files,
-        "seed": seed,
-    },
-    run=("task", "seed"),
-)
+run = Records.of("calorimeters/black-holes-and-sphalerons", globals(), run=("task", "seed"))
 theirs = published("grefsrud2023").set_index("name").value
 
 # %% [markdown]

@@ -50,7 +50,7 @@ from parity_nb.calorimeters.detector import CHANNELS, HADRONIC, TRACKS, Detector
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.particles import Particles
 from parity_nb.calorimeters.summary import EDGES, stored, summarise
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, provenance, published
 from parity_nb.symmetry import (
@@ -72,17 +72,7 @@ seed: int = 0  # random seed of events and detector
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/detector",
-    parameters={
-        "events_per_class": events_per_class,
-        "exact": exact,
-        "reference": reference,
-        "black_holes_file": black_holes_file,
-        "sphalerons_file": sphalerons_file,
-        "seed": seed,
-    },
-)
+run = Records.of("calorimeters/detector", globals())
 NAMES = {"BH_n4_M10": "black holes", "SPH_9": "sphalerons"}
 PIXEL = 2 * math.pi / 50  # radians of azimuth in one row
 

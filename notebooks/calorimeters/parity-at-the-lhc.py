@@ -59,10 +59,7 @@ seed: int = 0  # random seed of all that is drawn on this page
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/parity-at-the-lhc",
-    parameters={"evidence": evidence, "events": events, "seen": seen, "seed": seed},
-)
+run = Records.of("calorimeters/parity-at-the-lhc", globals())
 
 # %% [markdown]
 # Where a run is missing, a table says so.

@@ -46,7 +46,7 @@ from parity_nb.calorimeters.acceptance import (
 )
 from parity_nb.calorimeters.merging import CELLS, VIEWS, channels, simulate
 from parity_nb.calorimeters.violation import bound, truth
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.networks import CylinderNet
 from parity_nb.objectives import which_is_real
 from parity_nb.plotting import signed_histogram, use_style
@@ -77,21 +77,8 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/parity-training",
-    parameters={
-        "law": law,
-        "strength": strength,
-        "region": region,
-        "group": group,
-        "views": views,
-        "events": events,
-        "tests": tests,
-        "epochs": epochs,
-        "batch": batch,
-        "seed": seed,
-    },
-    run=("law", "strength", "region", "group", "seed"),
+run = Records.of(
+    "calorimeters/parity-training", globals(), run=("law", "strength", "region", "group", "seed")
 )
 
 # %% [markdown]

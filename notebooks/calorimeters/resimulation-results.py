@@ -48,7 +48,7 @@ size: int = 2400  # training events of the tables
 
 # %%
 use_style()
-run = Records("calorimeters/resimulation-results", parameters={"evidence": evidence, "size": size})
+run = Records.of("calorimeters/resimulation-results", globals())
 ours = load_evidence("calorimeters/resimulation-training", evidence)
 theirs = published("witkowski2023learning")
 SCHEMES = ["none", "post", "pre", "post-encouraged", "pre-encouraged"]

@@ -43,7 +43,7 @@ import torch
 from parity_nb.calorimeters.disc import DETECTORS, copies, draw_events, log_likelihood_ratio
 from parity_nb.calorimeters.disc_networks import NETWORKS
 from parity_nb.calorimeters.ensemble import SCHEMES, auc, efficiency, make_ensemble, train
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance
 from parity_nb.training import fabric
@@ -65,23 +65,9 @@ tests: int = 4000  # test events of each random seed, unturned
 
 # %%
 use_style()
-run = Records(
+run = Records.of(
     "calorimeters/resimulation-training",
-    parameters={
-        "detector": detector,
-        "network": network,
-        "scheme": scheme,
-        "concentration": concentration,
-        "sizes": sizes,
-        "networks": networks,
-        "seed": seed,
-        "steps": steps,
-        "images": images,
-        "rate": rate,
-        "penalty": penalty,
-        "width": width,
-        "tests": tests,
-    },
+    globals(),
     run=("detector", "network", "scheme", "concentration", "seed"),
 )
 sees, shown = choose("detector", detector, DETECTORS), choose("scheme", scheme, SCHEMES)

@@ -66,17 +66,7 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/resimulation",
-    parameters={
-        "concentration": concentration,
-        "events": events,
-        "networks": networks,
-        "steps": steps,
-        "tests": tests,
-        "seed": seed,
-    },
-)
+run = Records.of("calorimeters/resimulation", globals())
 device = fabric().device
 chance = torch.Generator(device).manual_seed(seed)
 

@@ -51,7 +51,7 @@ from parity_nb.calorimeters.networks import (
     symmetry_averaging,
 )
 from parity_nb.calorimeters.samples import labelled
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.statistics import accuracy, paired
@@ -73,23 +73,8 @@ seed: int = 0  # random seed of training events, weights, batches and augmentati
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/symmetric-networks",
-    parameters={
-        "task": task,
-        "network": network,
-        "exact_network": exact_network,
-        "schemes": schemes,
-        "events": events,
-        "offset": offset,
-        "tests": tests,
-        "steps": steps,
-        "batch": batch,
-        "audited": audited,
-        "files": files,
-        "seed": seed,
-    },
-    run=("task", "network", "events", "seed"),
+run = Records.of(
+    "calorimeters/symmetric-networks", globals(), run=("task", "network", "events", "seed")
 )
 moves = {
     "eta flip": sym.mirror,

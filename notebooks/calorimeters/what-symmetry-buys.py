@@ -58,10 +58,7 @@ seed: int = 0  # random seed of those
 
 # %%
 use_style()
-run = Records(
-    "calorimeters/what-symmetry-buys",
-    parameters={"evidence": evidence, "draws": draws, "seed": seed},
-)
+run = Records.of("calorimeters/what-symmetry-buys", globals())
 single = load_evidence("calorimeters/black-holes-and-sphalerons", evidence)
 several = load_evidence("calorimeters/symmetric-networks", evidence)
 print(f"{single.file.nunique()} runs with one scheme, {several.file.nunique()} with several")

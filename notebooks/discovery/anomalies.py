@@ -63,21 +63,7 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "discovery/anomalies",
-    parameters={
-        "path": path,
-        "n_train": n_train,
-        "n_test": n_test,
-        "n_signal": n_signal,
-        "share": share,
-        "epochs": epochs,
-        "batch": batch,
-        "neck": neck,
-        "seed": seed,
-    },
-    run=("share", "seed"),
-)
+run = Records.of("discovery/anomalies", globals(), run=("share", "seed"))
 
 # %%
 recipe = bottleneck_recipe(epochs, batch)

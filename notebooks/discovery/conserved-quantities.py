@@ -70,21 +70,7 @@ seed: int = 0  # random seed of collisions, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "discovery/conserved-quantities",
-    parameters={
-        "kept": kept,
-        "controls": controls,
-        "collisions": collisions,
-        "tests": tests,
-        "epochs": epochs,
-        "latents": latents,
-        "width": width,
-        "beta": beta,
-        "seed": seed,
-    },
-    run=("kept", "seed"),
-)
+run = Records.of("discovery/conserved-quantities", globals(), run=("kept", "seed"))
 
 # %%
 trained_well = collisions * epochs >= 200_000  # enough to learn the wrapped angle

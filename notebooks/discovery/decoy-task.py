@@ -74,20 +74,7 @@ seed: int = 0  # random seed of templates, noise, weights and pixels
 
 # %%
 use_style()
-run = Records(
-    "discovery/decoy-task",
-    parameters={
-        "pixels": pixels,
-        "each": each,
-        "width": width,
-        "target": target,
-        "most": most,
-        "noise": noise,
-        "twins": twins,
-        "seed": seed,
-    },
-    run=("seed",),
-)
+run = Records.of("discovery/decoy-task", globals(), run=("seed",))
 rng = np.random.default_rng(seed)
 xy = pixel_grid(pixels)
 

@@ -43,7 +43,7 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 
 # %%
 use_style()
-run = Records("discovery/latent-concepts", parameters={"evidence": evidence})
+run = Records.of("discovery/latent-concepts", globals())
 laws = load_evidence("discovery/conserved-quantities", evidence)
 tunes = load_evidence("discovery/music", evidence)
 searches = load_evidence("discovery/anomalies", evidence)

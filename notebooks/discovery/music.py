@@ -38,6 +38,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from parity_nb.data import build_dir
 from parity_nb.discovery import melodies as m
 from parity_nb.discovery.latents import (
     USED,
@@ -49,7 +50,6 @@ from parity_nb.discovery.latents import (
 )
 from parity_nb.discovery.sound import Player, write_midi
 from parity_nb.discovery.tunes import COLLECTIONS, HOLD, tune_windows
-from parity_nb.paths import build_dir
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.symmetry import equivariance_error, identity
@@ -69,22 +69,7 @@ seed: int = 0  # random seed of the choice of windows, weights and batches; pick
 
 # %%
 use_style()
-run = Records(
-    "discovery/music",
-    parameters={
-        "path": path,
-        "essen": essen,
-        "windows": windows,
-        "tests": tests,
-        "epochs": epochs,
-        "latents": latents,
-        "width": width,
-        "beta": beta,
-        "batch": batch,
-        "seed": seed,
-    },
-    run=("seed",),
-)
+run = Records.of("discovery/music", globals(), run=("seed",))
 
 # %%
 chance = np.random.default_rng(seed)

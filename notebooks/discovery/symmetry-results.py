@@ -46,7 +46,7 @@ evidence: str = "study"  # whose records are shown: study (committed) or run (th
 
 # %%
 use_style()
-run = Records("discovery/symmetry-results", parameters={"evidence": evidence})
+run = Records.of("discovery/symmetry-results", globals())
 scores = load_evidence("discovery/symmetry-score", evidence)
 inside = load_evidence("discovery/decoy-task", evidence)
 chance = 1 / len(CLASSES)

@@ -83,26 +83,7 @@ seed: int = 0  # random seed; also picks the family that is held out, seed mod 5
 
 # %%
 use_style()
-run = Records(
-    "discovery/symmetry-score",
-    parameters={
-        "pixels": pixels,
-        "each": each,
-        "width": width,
-        "target": target,
-        "most": most,
-        "noise": noise,
-        "epochs": epochs,
-        "batch": batch,
-        "pairs": pairs,
-        "levels": levels,
-        "repeats": repeats,
-        "share": share,
-        "pictures": pictures,
-        "seed": seed,
-    },
-    run=("seed",),
-)
+run = Records.of("discovery/symmetry-score", globals(), run=("seed",))
 xy = pixel_grid(pixels)
 kinds, chance = list(CLASSES), 1 / len(CLASSES)
 held = list(FAMILIES)[seed % len(FAMILIES)]

@@ -43,7 +43,7 @@ evidence: str = "study"  # whose records: study (committed) or run (this build)
 
 # %%
 use_style()
-run = Records("mirrors/digits", parameters={"evidence": evidence})
+run = Records.of("mirrors/digits", globals())
 records = load_evidence("mirrors/handwriting", evidence)
 shown = records.attrs["evidence"]
 

@@ -43,9 +43,9 @@ from torch import nn
 from torch.nn import functional
 
 from parity_nb import symmetry
+from parity_nb.data import choose
 from parity_nb.images import in_chunks
 from parity_nb.mirrors.digits import digits, train_and_test
-from parity_nb.naming import choose
 from parity_nb.networks import CylinderNet
 from parity_nb.objectives import mean_over_std, which_is_real
 from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm, use_style
@@ -67,21 +67,7 @@ seed: int = 0  # random seed of weights, batches and coins; for mnist-5k also th
 
 # %%
 use_style()
-run = Records(
-    "mirrors/handwriting",
-    parameters={
-        "data": data,
-        "path": path,
-        "centred": centred,
-        "loss": loss,
-        "epochs": epochs,
-        "alone": alone,
-        "alone_epochs": alone_epochs,
-        "every": every,
-        "seed": seed,
-    },
-    run=("data", "centred", "loss", "seed"),
-)
+run = Records.of("mirrors/handwriting", globals(), run=("data", "centred", "loss", "seed"))
 objective = choose("loss", loss, {"A": mean_over_std, "B": which_is_real})
 own = np.random.SeedSequence([seed, ord(loss), centred])  # every run tosses coins of its own
 coin = torch.Generator().manual_seed(int(own.generate_state(1)[0]))

@@ -54,16 +54,7 @@ seed: int = 0  # first random seed
 
 # %%
 use_style()
-run = Records(
-    "mirrors/known-acceptance",
-    parameters={
-        "points": points,
-        "seeds": seeds,
-        "null_experiments": null_experiments,
-        "null_points": null_points,
-        "seed": seed,
-    },
-)
+run = Records.of("mirrors/known-acceptance", globals())
 rng = np.random.default_rng(seed)
 
 # %% [markdown]

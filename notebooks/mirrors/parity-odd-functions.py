@@ -55,17 +55,7 @@ null_items: int = 400  # training items, and held-out items, of each repeated ex
 
 # %%
 use_style()
-run = Records(
-    "mirrors/parity-odd-functions",
-    parameters={
-        "seed": seed,
-        "mu": mu,
-        "n_train": n_train,
-        "n_test": n_test,
-        "null_experiments": null_experiments,
-        "null_items": null_items,
-    },
-)
+run = Records.of("mirrors/parity-odd-functions", globals())
 coin = torch.Generator().manual_seed(seed)
 
 # %% [markdown]

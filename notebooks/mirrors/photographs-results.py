@@ -44,7 +44,7 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 
 # %%
 use_style()
-run = Records("mirrors/photographs-results", parameters={"evidence": evidence})
+run = Records.of("mirrors/photographs-results", globals())
 this_build = load_records("mirrors/photographs", "run")
 committed = load_records("mirrors/photographs", "study") if evidence == "study" else this_build
 if this_build.empty and committed.empty:

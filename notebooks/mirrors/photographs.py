@@ -73,20 +73,8 @@ seed: int = 0  # random seed of coins, weights and batches; also picks the test 
 
 # %%
 use_style()
-run = Records(
-    "mirrors/photographs",
-    parameters={
-        "dataset": dataset,
-        "path": path,
-        "images": images,
-        "share": share,
-        "jpeg": jpeg,
-        "cut": cut,
-        "shrink": shrink,
-        "epochs": epochs,
-        "seed": seed,
-    },
-    run=("dataset", "share", "jpeg", "cut", "shrink", "seed"),
+run = Records.of(
+    "mirrors/photographs", globals(), run=("dataset", "share", "jpeg", "cut", "shrink", "seed")
 )
 as_it_is = share == 1 and not jpeg and not cut and shrink == 1  # no variation of the set
 coin = torch.Generator().manual_seed(crc32(run.run.encode()))  # every run has coins of its own

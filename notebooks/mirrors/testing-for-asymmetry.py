@@ -68,18 +68,7 @@ analysis_items: int = 300  # training items, and held-out items, of each complet
 
 # %%
 use_style()
-run = Records(
-    "mirrors/testing-for-asymmetry",
-    parameters={
-        "seed": seed,
-        "n_sample": n_sample,
-        "n_train": n_train,
-        "n_test": n_test,
-        "power_experiments": power_experiments,
-        "analyses": analyses,
-        "analysis_items": analysis_items,
-    },
-)
+run = Records.of("mirrors/testing-for-asymmetry", globals())
 rng = np.random.default_rng(seed)
 
 # %% [markdown]

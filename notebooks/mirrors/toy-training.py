@@ -36,8 +36,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from parity_nb.data import choose
 from parity_nb.mirrors.toys import TorusNet, toy_set
-from parity_nb.naming import choose
 from parity_nb.networks import NETWORKS
 from parity_nb.plotting import image_grid, signed_histogram, use_style
 from parity_nb.records import Records, provenance
@@ -56,18 +56,8 @@ seed: int = 0  # random seed of images, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "mirrors/toy-training",
-    parameters={
-        "toy": toy,
-        "variant": variant,
-        "network": network,
-        "images": images,
-        "tests": tests,
-        "epochs": epochs,
-        "seed": seed,
-    },
-    run=("toy", "variant", "network", "images", "seed"),
+run = Records.of(
+    "mirrors/toy-training", globals(), run=("toy", "variant", "network", "images", "seed")
 )
 control = choose("variant", variant, {"S": False, "SLR": True})
 

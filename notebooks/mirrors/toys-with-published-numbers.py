@@ -52,10 +52,7 @@ seed: int = 0  # random seed of images and fields
 
 # %%
 use_style()
-run = Records(
-    "mirrors/toys-with-published-numbers",
-    parameters={"evidence": evidence, "images": images, "fields": fields, "seed": seed},
-)
+run = Records.of("mirrors/toys-with-published-numbers", globals())
 this_build = load_records("mirrors/toy-training", "run")
 ours = load_records("mirrors/toy-training", "study") if evidence == "study" else this_build
 theirs = published("hewson2024chiral")

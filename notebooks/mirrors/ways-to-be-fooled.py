@@ -61,18 +61,7 @@ audits: int = 40  # repeated audits of one random step
 
 # %%
 use_style()
-run = Records(
-    "mirrors/ways-to-be-fooled",
-    parameters={
-        "seed": seed,
-        "repeats": repeats,
-        "trainings": trainings,
-        "items": items,
-        "jpeg_repeats": jpeg_repeats,
-        "photographs": photographs,
-        "audits": audits,
-    },
-)
+run = Records.of("mirrors/ways-to-be-fooled", globals())
 rng = np.random.default_rng(seed)
 torch.manual_seed(seed)
 coin = torch.Generator().manual_seed(seed)

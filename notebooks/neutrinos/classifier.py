@@ -39,7 +39,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.neutrinos.domains import domain, shares
 from parity_nb.neutrinos.figures import cut_curves, reliability, roc_curves, score_histograms
 from parity_nb.neutrinos.learning import DECAY_OUTPUT, logits_of, train_classifier
@@ -72,21 +72,8 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "neutrinos/classifier",
-    parameters={
-        "network": network,
-        "train": train,
-        "tests": tests,
-        "beam": beam,
-        "epochs": epochs,
-        "batch": batch,
-        "optimiser": optimiser,
-        "rate": rate,
-        "schedule": schedule,
-        "seed": seed,
-    },
-    run=("network", "batch", "optimiser", "rate", "seed"),
+run = Records.of(
+    "neutrinos/classifier", globals(), run=("network", "batch", "optimiser", "rate", "seed")
 )
 make = choose("network", network, NETWORKS)
 recipe = Recipe(

@@ -38,7 +38,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.neutrinos.adaptation import METHODS, adapt, probe
 from parity_nb.neutrinos.adversarial import GradientReversal, domain_loss, ramp
 from parity_nb.neutrinos.domains import domain
@@ -65,22 +65,8 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "neutrinos/domain-adversarial",
-    parameters={
-        "network": network,
-        "methods": methods,
-        "strength": strength,
-        "gap": gap,
-        "train": train,
-        "tests": tests,
-        "epochs": epochs,
-        "batch": batch,
-        "rate": rate,
-        "discriminate": discriminate,
-        "seed": seed,
-    },
-    run=("network", "strength", "gap", "seed"),
+run = Records.of(
+    "neutrinos/domain-adversarial", globals(), run=("network", "strength", "gap", "seed")
 )
 make = choose("network", network, NETWORKS)
 wanted = [name.strip() for name in methods.split(",")]

@@ -70,10 +70,7 @@ seed: int = 0  # random seed of the simulation
 
 # %%
 use_style()
-run = Records(
-    "neutrinos/pixel-maps",
-    parameters={"folder": folder, "n_events": n_events, "compared": compared, "seed": seed},
-)
+run = Records.of("neutrinos/pixel-maps", globals())
 rng = np.random.default_rng(seed)
 NAMES = {"numu": r"$\nu_\mu$ CC", "nue": r"$\nu_e$ CC", "nc": "NC"}
 

@@ -43,7 +43,7 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 
 # %%
 use_style()
-run = Records("neutrinos/results", parameters={"evidence": evidence})
+run = Records.of("neutrinos/results", globals())
 classifier = load_evidence("neutrinos/classifier", evidence)
 knowing = load_evidence("neutrinos/what-nodes-know", evidence)
 adapting = load_evidence("neutrinos/domain-adversarial", evidence)

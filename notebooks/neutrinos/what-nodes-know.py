@@ -39,7 +39,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.neutrinos.domains import domain
 from parity_nb.neutrinos.figures import node_histograms
 from parity_nb.neutrinos.learning import (
@@ -75,21 +75,7 @@ seed: int = 0  # random seed of events, weights and batches
 
 # %%
 use_style()
-run = Records(
-    "neutrinos/what-nodes-know",
-    parameters={
-        "network": network,
-        "train": train,
-        "tests": tests,
-        "gap": gap,
-        "epochs": epochs,
-        "batch": batch,
-        "rate": rate,
-        "draws": draws,
-        "seed": seed,
-    },
-    run=("network", "gap", "seed"),
-)
+run = Records.of("neutrinos/what-nodes-know", globals(), run=("network", "gap", "seed"))
 make = choose("network", network, NETWORKS)
 recipe = Recipe(network, "adamw", rate, batch, epochs, "cross entropy", "one cycle", decay=1e-2)
 theirs = published("shokar2020").set_index("name").value

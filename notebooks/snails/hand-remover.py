@@ -72,19 +72,7 @@ seed: int = 0  # random seed of weights, batches and coins
 
 # %%
 use_style()
-run = Records(
-    "snails/hand-remover",
-    parameters={
-        "pictures": pictures,
-        "hand_sets": hand_sets,
-        "width": width,
-        "epochs": epochs,
-        "odd_epochs": odd_epochs,
-        "repeats": repeats,
-        "seed": seed,
-    },
-    run=("seed",),
-)
+run = Records.of("snails/hand-remover", globals(), run=("seed",))
 recipe = replace(hands.RECIPE, epochs=epochs)
 theirs = published("gibbon2023snails").set_index("name").value
 

@@ -41,8 +41,8 @@ import pandas as pd
 import torch
 from scipy import stats
 
+from parity_nb.data import build_dir
 from parity_nb.networks import NETWORKS
-from parity_nb.paths import build_dir
 from parity_nb.plotting import SIGNED, image_grid, signed_norm, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.saliency import inside, occlusion
@@ -58,7 +58,7 @@ pictures: int = 200  # test photographs whose maps are scored against the shells
 
 # %%
 use_style()
-run = Records("snails/living-results", parameters={"evidence": evidence, "pictures": pictures})
+run = Records.of("snails/living-results", globals())
 source = published("gibbon2023snails")
 by = ["dataset", "variant"]
 

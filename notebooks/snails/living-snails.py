@@ -73,16 +73,7 @@ seed: int = 0  # random seed of the simulated set, splits and coins
 
 # %%
 use_style()
-run = Records(
-    "snails/living-snails",
-    parameters={
-        "images": images,
-        "draws": draws,
-        "scenes": scenes,
-        "folder": folder,
-        "seed": seed,
-    },
-)
+run = Records.of("snails/living-snails", globals())
 source = published("gibbon2023snails").set_index("name")
 population = living_snails(images, seed)
 

@@ -62,16 +62,7 @@ seed: int = 0  # random seed of cameras, hands and coins
 
 # %%
 use_style()
-run = Records(
-    "snails/model-snails",
-    parameters={
-        "images": images,
-        "gallery": gallery,
-        "cameras": cameras,
-        "mesh": mesh,
-        "seed": seed,
-    },
-)
+run = Records.of("snails/model-snails", globals())
 rng = np.random.default_rng(seed)
 right = read_mesh(mesh) if mesh else snail_mesh()
 

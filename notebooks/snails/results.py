@@ -33,8 +33,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from parity_nb.data import build_dir
 from parity_nb.networks import NETWORKS
-from parity_nb.paths import build_dir
 from parity_nb.plotting import image_grid, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.snails.sets import model_set
@@ -48,7 +48,7 @@ evidence: str = "study"  # whose records make the tables: study (committed) or r
 
 # %%
 use_style()
-run = Records("snails/results", parameters={"evidence": evidence})
+run = Records.of("snails/results", globals())
 source = published("gibbon2023snails")
 this_build = load_records("snails/training", "run")
 study = load_records("snails/training", "study") if evidence == "study" else this_build

@@ -40,11 +40,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
+from parity_nb.data import build_dir, choose
 from parity_nb.images import normalise
-from parity_nb.naming import choose
 from parity_nb.networks import NETWORKS
 from parity_nb.objectives import OBJECTIVES
-from parity_nb.paths import build_dir
 from parity_nb.plotting import image_grid, signed_histogram, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.snails.living import train_and_test, trained_before
@@ -63,18 +62,8 @@ epochs: int = 4  # passes over the training images; 0 takes the recipe's own, ma
 
 # %%
 use_style()
-run = Records(
-    "snails/training",
-    parameters={
-        "dataset": dataset,
-        "variant": variant,
-        "images": images,
-        "recipe": recipe,
-        "group": group,
-        "seed": seed,
-        "epochs": epochs,
-    },
-    run=("dataset", "variant", "recipe", "group", "seed"),
+run = Records.of(
+    "snails/training", globals(), run=("dataset", "variant", "recipe", "group", "seed")
 )
 training_recipe = choose("recipe", recipe, RECIPES)().shortened(epochs)
 symmetry_group = choose("group", group, GROUPS)()

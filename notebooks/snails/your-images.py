@@ -46,8 +46,8 @@ import torch
 from scipy import stats
 
 from parity_nb.audit import WHOLE, audit_pipeline
+from parity_nb.data import choose
 from parity_nb.images import square
-from parity_nb.naming import choose
 from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.saliency import occlusion
@@ -74,26 +74,7 @@ seed: int = 0  # random seed of everything
 
 # %%
 use_style()
-run = Records(
-    "snails/your-images",
-    parameters={
-        "folder": folder,
-        "demonstration": demonstration,
-        "images": images,
-        "size": size,
-        "key": key,
-        "together": together,
-        "table": table,
-        "radius": radius,
-        "group": group,
-        "parts": parts,
-        "single": single,
-        "sigma": sigma,
-        "steps": steps,
-        "channels": channels,
-        "seed": seed,
-    },
-)
+run = Records.of("snails/your-images", globals())
 symmetry_group = choose("group", group, GROUPS)()
 level = stats.norm.sf(sigma)
 

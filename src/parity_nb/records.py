@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import platform
 import subprocess
 import sys
@@ -29,8 +28,7 @@ from typing import Any
 
 import pandas as pd
 
-from parity_nb.naming import run_id
-from parity_nb.paths import build_dir, project_root
+from parity_nb.data import build_dir, project_root, run_id, written
 
 NUMBER_COLUMNS = ("name", "value", "error", "n", "unit")
 
@@ -79,6 +77,23 @@ class Records:
         self.run = run_id({name: self.parameters[name] for name in run})
         self.numbers: dict[str, dict[str, Any]] = {}
 
+    @classmethod
+    def of(cls, chapter: str, cell: Mapping[str, Any], run: Iterable[str] = ()) -> Records:
+        """Records with the values that the chapter's parameters have now.
+
+        Args:
+            chapter: the chapter's name.
+            cell: `globals()`; in a chapter only its parameters are annotated there.
+            run: as for the class.
+
+        Raises:
+            ValueError: if nothing is annotated, or `run` names something else.
+        """
+        names = cell.get("__annotations__") or {}
+        if not names:
+            raise ValueError(f"{chapter}: no annotated parameters; pass globals() after their cell")
+        return cls(chapter, {name: cell[name] for name in names}, run)
+
     def record(
         self,
         name: str,
@@ -120,10 +135,9 @@ class Records:
             "numbers": list(self.numbers.values()),
             "provenance": _provenance(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        with written(path) as part:
+            text = json.dumps(content, indent=1, ensure_ascii=False)
+            part.write_text(text + "\n", encoding="utf-8")
         return path
 
 

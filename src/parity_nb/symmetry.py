@@ -57,6 +57,13 @@ def roll(x: Tensor, shift: int, axis: int = -2) -> Tensor:
     return torch.roll(x, shift, axis)
 
 
+def reflect(points: Tensor | np.ndarray, axis: int) -> Tensor | np.ndarray:
+    """Points or vectors (..., D) with coordinate `axis` negated: their mirror image."""
+    sign = np.ones(points.shape[-1], np.float32)
+    sign[axis] = -1
+    return points * (torch.from_numpy(sign).to(points) if isinstance(points, Tensor) else sign)
+
+
 def compose(first: Action, then: Action) -> Action:
     """The action x -> then(first(x))."""
     return lambda x: then(first(x))

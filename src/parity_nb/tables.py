@@ -1,6 +1,6 @@
 """Tables of results, built from records and from published numbers and from nothing else.
 
-The same function fills the tables of the site, through `parity_nb.sphinxext`, and those of
+The same function fills the tables of the site, through `parity_nb.making.sphinxext`, and those of
 README.md, through `parity-nb readme`.
 """
 

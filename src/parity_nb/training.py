@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from parity_nb.data import written
 from parity_nb.images import ImageSet, normalise
 from parity_nb.objectives import OBJECTIVES
 
-Step = Callable[[Tensor], Tensor]
+Step = Callable[..., Tensor]
+"""From a batch, one argument a tensor of the data, to its loss."""
 
 CHECK = 50
 """Steps between two looks at the loss."""
@@ -147,7 +148,7 @@ def symmetry_step(model: nn.Module, objective: str) -> Step:
 
 def fit(
     model: nn.Module,
-    data: ImageSet | Tensor,
+    data: ImageSet | Tensor | tuple[Tensor, ...],
     recipe: Recipe,
     seed: int = 0,
     step: Callable[[nn.Module], Step] | None = None,
@@ -158,12 +159,12 @@ def fit(
 
     Args:
         model: any module; with the default step a map from images to f, (N, 3, H, W) -> (N,).
-        data: the training items, first axis N.
+        data: the training items, first axis N; several tensors are shuffled alike.
         recipe: optimiser, schedule, batch, epochs and objective.
         seed: of the order of the items and of all chance in the model, such as dropout; seed
             the weights before the model is made.
-        step: given the prepared model, returns batch -> loss; `symmetry_step` with the
-            recipe's objective by default.
+        step: given the prepared model, returns batch -> loss, where a batch is one argument for
+            each tensor of the data; `symmetry_step` with the recipe's objective by default.
         on: device and processes; `fabric()` by default.  Several processes start from the
             weights of the first one, and each takes its share of every batch.  The objectives
             are those of the whole batch; batch normalisation uses the statistics of each
@@ -174,15 +175,19 @@ def fit(
         The history; the model is left on the CPU in training mode.
 
     Raises:
-        ValueError: for fewer items than two, or a batch with fewer items than processes.
+        ValueError: for fewer items than two, tensors of different lengths, or a batch with fewer
+            items than processes.
         FloatingPointError: within 50 steps of a loss that is not a finite number.
     """
-    items = data.images if isinstance(data, ImageSet) else data
-    if len(items) < 2:
-        raise ValueError(f"{len(items)} training item(s): at least two are needed")
+    tensors = data if isinstance(data, tuple) else (_items(data),)
+    n = len(tensors[0])
+    if any(len(tensor) != n for tensor in tensors):
+        raise ValueError(f"tensors of {[len(t) for t in tensors]} items: all need the same number")
+    if n < 2:
+        raise ValueError(f"{n} training item(s): at least two are needed")
     on = on or fabric()
     optimiser = _optimiser(model, recipe)
-    batches = _batch_sizes(len(items), recipe.batch)
+    batches = _batch_sizes(n, recipe.batch)
     if min(batches) < on.world_size:
         raise ValueError(
             f"a batch of {min(batches)} item(s) has no share for {on.world_size} processes"
@@ -204,10 +209,11 @@ def fit(
     )
     with bar, _chance(seed + on.global_rank, on.device):
         for _ in range(recipe.epochs):
-            for chosen in torch.randperm(len(items), generator=shuffle).split(batches):
-                batch = items[chosen[on.global_rank :: on.world_size]].to(on.device)
+            for chosen in torch.randperm(n, generator=shuffle).split(batches):
+                share = chosen[on.global_rank :: on.world_size]
+                batch = [tensor[share.to(tensor.device)].to(on.device) for tensor in tensors]
                 optimiser.zero_grad()
-                loss = step(batch)
+                loss = step(*batch)
                 on.backward(loss)
                 optimiser.step()
                 schedule.step()
@@ -225,6 +231,10 @@ def fit(
         seconds,
         str(on.device),
     )
+
+
+def _items(data: ImageSet | Tensor) -> Tensor:
+    return data.images if isinstance(data, ImageSet) else data
 
 
 @contextmanager
@@ -292,7 +302,7 @@ def evaluate(
 
     The model is put into evaluation mode for this and back afterwards; it is left on the CPU.
     """
-    items = data.images if isinstance(data, ImageSet) else data
+    items = _items(data)
     device = (on or fabric()).device
     was_training = model.training
     model.to(device=device, memory_format=torch.channels_last).eval()
@@ -304,11 +314,8 @@ def evaluate(
 def save_weights(model: nn.Module, path: str | Path) -> Path:
     """Write the weights; the file appears complete or not at all."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
-        part = Path(folder) / path.name
+    with written(path) as part:
         torch.save(model.state_dict(), part)
-        part.replace(path)
     return path
 
 

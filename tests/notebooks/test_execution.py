@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from conftest import ROOT, snakemake
 
-from parity_nb.execution import ENVIRONMENT
-from parity_nb.pipeline import Preset, chapters
+from parity_nb.making.chapters import Preset, chapters
+from parity_nb.making.execution import ENVIRONMENT
 
 RUNS = Preset("smoke", ROOT).runs()
 NAMES = [f"{chapter}-{run}" for chapter, run in RUNS]

@@ -70,9 +70,9 @@ def test_a_changed_chapter_runs_with_its_readers(book):
 
 
 def test_a_changed_module_runs_what_imports_it(book):
-    change(book / "src/parity_nb/cli.py", "List the chapters", "Name the chapters")
+    change(book / "src/parity_nb/making/command_line.py", "List the chapters", "Name the chapters")
     assert planned(book) == {"site"}
-    change(book / "src/parity_nb/naming.py", 'PAGE = "page"', 'PAGE = "pa" + "ge"')
+    change(book / "src/parity_nb/data.py", 'PAGE = "page"', 'PAGE = "pa" + "ge"')
     assert planned(book) == JOBS | {"page", "site"}
 
 

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
-from parity_nb.pipeline import toc_files
+from parity_nb.making.chapters import toc_files
 from parity_nb.records import format_number
 
 PAGES = toc_files(ROOT)

@@ -32,8 +32,8 @@ from parity_nb.calorimeters.ensemble import (
     objective,
     train,
 )
-from parity_nb.paths import project_root
-from parity_nb.pipeline import chapters
+from parity_nb.data import project_root
+from parity_nb.making.chapters import chapters
 from parity_nb.symmetry import equivariance_error, identity
 
 

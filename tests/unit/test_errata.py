@@ -30,12 +30,12 @@ from parity_nb.calorimeters.events import CLASSES
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
+from parity_nb.data import project_root
 from parity_nb.discovery.components import principal_components
 from parity_nb.networks import PublishedNet
 from parity_nb.neutrinos.networks import PrintedMobileNet, weights
 from parity_nb.neutrinos.scores import purity_efficiency
 from parity_nb.objectives import mean_over_std
-from parity_nb.paths import project_root
 from parity_nb.records import published
 from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import (

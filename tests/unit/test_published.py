@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from parity_nb import images
+from parity_nb.data import project_root
 from parity_nb.networks import PublishedNet
-from parity_nb.paths import project_root
 from parity_nb.records import published
 from parity_nb.snails import sets
 from parity_nb.tables import refill

@@ -13,8 +13,9 @@ from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
-from parity_nb import cli, report
 from parity_nb.images import SVG_WIDTH, ImageSet, read_images, square
+from parity_nb.making import command_line as cli
+from parity_nb.making import report
 from parity_nb.saliency import occlusion
 from parity_nb.snails import yours
 from parity_nb.snails.yours import (

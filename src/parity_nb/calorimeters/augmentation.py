@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.symmetry import Action, half_turn, mirror, mirror_where, roll, roll_each
 
 SCHEMES: dict[str, tuple[str, ...]] = {

@@ -27,7 +27,7 @@ from parity_nb.calorimeters.particles import (
     PHOTON,
     Particles,
 )
-from parity_nb.naming import choose
+from parity_nb.data import choose
 
 CHANNELS = ("electromagnetic", "hadronic", "tracks")
 """Channels of an image, in the order of the source's files."""

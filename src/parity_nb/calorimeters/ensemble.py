@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
+from parity_nb.ensembles import Ensemble
 from parity_nb.statistics import roc_area
 
 
@@ -71,58 +70,6 @@ class Curve:
     auc: np.ndarray
     loss: np.ndarray
     chosen: np.ndarray
-
-
-class Ensemble:
-    """K networks of one kind, evaluated and trained together on one device.
-
-    Args:
-        networks: the networks, alike but for their weights.
-        device: where they are to live.
-
-    Raises:
-        ValueError: for no networks.
-    """
-
-    def __init__(self, networks: Sequence[nn.Module], device: torch.device | str = "cpu"):
-        if not networks:
-            raise ValueError("an ensemble needs at least one network")
-        weights, buffers = stack_module_state([n.to(device) for n in networks])
-        self.weights = {name: w.detach().requires_grad_() for name, w in weights.items()}
-        self.buffers = buffers
-        self.device = torch.device(device)
-        self.skeleton = deepcopy(networks[0]).to("meta")
-        self.size = len(networks)
-
-    def __call__(self, x: Tensor, shared: bool = False) -> Tensor:
-        """Inputs (K, N, ...), or (N, ...) for all if `shared`, to logits (K, N)."""
-
-        def one(weights, buffers, x):
-            return functional_call(self.skeleton, (weights, buffers), (x,))
-
-        return vmap(one, in_dims=(0, 0, None if shared else 0))(self.weights, self.buffers, x)
-
-    @torch.no_grad()
-    def evaluate(self, x: Tensor, owner: Sequence[int] | None = None, batch: int = 500) -> Tensor:
-        """Logits (K, N) on the CPU.
-
-        Args:
-            x: (N, ...) for all networks, or (S, N, ...) with `owner`.
-            owner: which of the S sets each network gets, K numbers.
-            batch: items of a set at a time.
-        """
-        shared = owner is None
-        parts = x.split(batch, dim=0 if shared else 1)
-        pick = (lambda part: part) if shared else (lambda part: part[list(owner)])
-        values = [self(pick(part.to(self.device)), shared).float().cpu() for part in parts]
-        return torch.cat(values, 1)
-
-    def network(self, k: int) -> nn.Module:
-        """The k-th network as a module of its own, on the CPU."""
-        single = deepcopy(self.skeleton).to_empty(device="cpu")
-        state = {n: w[k].detach().cpu() for n, w in (self.weights | self.buffers).items()}
-        single.load_state_dict(state)
-        return single
 
 
 def objective(logits: Tensor, labels: Tensor, penalty: Tensor) -> Tensor:

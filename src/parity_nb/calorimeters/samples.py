@@ -20,8 +20,7 @@ from torch import Tensor
 from parity_nb.calorimeters.detector import Detector
 from parity_nb.calorimeters.events import CLASSES, make_class
 from parity_nb.calorimeters.files import read_images
-from parity_nb.naming import choose
-from parity_nb.paths import data_dir
+from parity_nb.data import choose, data_dir
 
 PIECE = 1000
 """Events in one piece of a stream."""

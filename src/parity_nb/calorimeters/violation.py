@@ -31,7 +31,7 @@ from torch import Tensor
 from parity_nb.calorimeters.fragments import Tune, fragment
 from parity_nb.calorimeters.hard import Partons
 from parity_nb.calorimeters.particles import Particles
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.statistics import Optimum
 
 MASS = 500.0

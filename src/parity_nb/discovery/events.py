@@ -24,7 +24,7 @@ import h5py
 import torch
 from torch import Tensor
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 
 PARTICLES = 64
 """Particles kept of each jet, those with the most transverse momentum."""

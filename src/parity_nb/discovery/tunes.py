@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from parity_nb.paths import data_dir
+from parity_nb.data import data_dir
 
 REST, HOLD = 0, 1
 """Steps without a new note; all other values are MIDI pitches."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from parity_nb.data import choose
 from parity_nb.fetch import dataset, read_idx
 from parity_nb.images import ImageSet, stack
-from parity_nb.naming import choose
 
 FOLDS = 5
 """The test digits of `mnist-5k` are one of so many equal parts."""

@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from parity_nb.data import choose
 from parity_nb.images import ImageSet
-from parity_nb.naming import choose
 from parity_nb.symmetry import mirror_vertical, roll
 
 PIXELS = 64

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 from parity_nb.neutrinos.adversarial import (
     DomainNet,
     blurred,

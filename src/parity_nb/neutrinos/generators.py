@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from parity_nb.naming import choose
+from parity_nb.data import choose
 
 LABELS = ("numu", "nue", "nc")
 """Charged current of muon and electron neutrinos, and neutral current of either."""

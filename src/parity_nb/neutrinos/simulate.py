@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock
 from tqdm import tqdm
 
+from parity_nb.data import data_dir
 from parity_nb.neutrinos import detector, generators, maps, passage
 from parity_nb.neutrinos.detector import (
     ALL_PLANES,
@@ -45,7 +46,6 @@ from parity_nb.neutrinos.generators import (
 )
 from parity_nb.neutrinos.maps import PixelMaps
 from parity_nb.neutrinos.passage import Deposits, merge, showers, tracks
-from parity_nb.paths import data_dir
 
 CHUNK = 250
 """Events that are simulated at once; each chunk has random numbers of its own."""

@@ -27,9 +27,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from parity_nb.data import build_dir
 from parity_nb.images import ImageSet, normalise, resize
 from parity_nb.objectives import OBJECTIVES
-from parity_nb.paths import build_dir
 from parity_nb.symmetry import Group, Symmetrised, parity
 from parity_nb.training import History, Recipe, evaluate, fit
 

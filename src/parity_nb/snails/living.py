@@ -22,8 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from parity_nb import images as pipeline
+from parity_nb.data import data_dir
 from parity_nb.images import ImageSet
-from parity_nb.paths import data_dir
 from parity_nb.snails import animals, field, hand_model, mesh, surface
 from parity_nb.snails.animals import HELICOIDEA
 from parity_nb.snails.field import HANDS, PIXELS, Field, Photograph, draw_again, draw_photograph

@@ -12,7 +12,7 @@ from IPython.display import IFrame
 from trame_vtk.modules.vtk import serializers
 from trame_vtk.tools.vtksz2html import write_html
 
-from parity_nb.paths import build_dir
+from parity_nb.data import build_dir
 from parity_nb.snails.mesh import in_hand
 
 SITE_SCENES = "../../_static/scenes"

@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from parity_nb import images as pipeline
+from parity_nb.data import data_dir
 from parity_nb.images import ImageSet
-from parity_nb.paths import data_dir
 from parity_nb.snails import mesh as mesh_module
 from parity_nb.snails import studio as studio_module
 from parity_nb.snails.mesh import snail_mesh

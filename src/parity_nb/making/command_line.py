@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from parity_nb.execution import execute, find_chapter, help_text, parse
-from parity_nb.paths import build_dir, project_root
-from parity_nb.pipeline import Preset, chapters
-from parity_nb.site import assemble, build_site, keep_records, publish
+from parity_nb.data import build_dir, project_root
+from parity_nb.making.chapters import Preset, chapters
+from parity_nb.making.execution import execute, find_chapter, help_text, parse
+from parity_nb.making.site import assemble, build_site, keep_records, publish
 from parity_nb.tables import refill
 
 app = typer.Typer(
@@ -63,7 +63,7 @@ def test_folder(
     Exit code 0: no asymmetry seen; 4: detected; 3: these images cannot tell; 2: wrong use, such
     as an unknown parameter; 1: the program failed.
     """
-    from parity_nb.report import CHAPTER, examine
+    from parity_nb.making.report import CHAPTER, examine
 
     try:
         values = parse(find_chapter(CHAPTER, project_root()), parameter or [])

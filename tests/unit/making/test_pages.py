@@ -7,10 +7,10 @@ import re
 import pytest
 from typer.main import get_command
 
-from parity_nb.cli import app
-from parity_nb.execution import checked, find_chapter, parse
-from parity_nb.paths import project_root
-from parity_nb.pipeline import chapters
+from parity_nb.data import project_root
+from parity_nb.making.chapters import chapters
+from parity_nb.making.command_line import app
+from parity_nb.making.execution import checked, find_chapter, parse
 
 ROOT = project_root()
 PACKAGE = ROOT / "src/parity_nb"

@@ -4,7 +4,7 @@ import sys
 import pytest
 from little_book import make_little_book
 
-from parity_nb.pipeline import Chapter, Preset, chapters, module_files
+from parity_nb.making.chapters import Chapter, Preset, chapters, module_files
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_a_chapter_says_what_the_pipeline_needs(book):
     assert results.run == ()
     assert results.reads == ("snails/training",)
     modules = {path.name for path in training.modules}
-    assert {"records.py", "paths.py", "naming.py"} <= modules
-    assert not {"cli.py", "symmetry.py", "execution.py"} & modules
+    assert {"records.py", "data.py"} <= modules
+    assert not {"command_line.py", "symmetry.py", "execution.py"} & modules
 
 
 def test_imports_are_followed(tmp_path):
@@ -85,8 +85,10 @@ def test_one_parameters_cell(book):
 
 
 def test_chapters_record_under_their_own_name(book):
-    change(book / "notebooks/snails/training.py", 'Records("snails/training"', 'Records("x/y"')
-    with pytest.raises(ValueError, match=r'needs one call Records\("snails/training"'):
+    change(
+        book / "notebooks/snails/training.py", 'Records.of("snails/training"', 'Records.of("x/y"'
+    )
+    with pytest.raises(ValueError, match=r'needs one call Records.of\("snails/training"'):
         _ = Chapter("snails/training", book).run
 
 
@@ -133,6 +135,7 @@ def test_unknown_preset_names_the_known(book):
 
 def test_needs_nothing_but_pyyaml(root):
     """A workflow server reads the Snakefile where torch and pandas are not installed."""
-    code = "import sys, parity_nb.pipeline; print(*{'torch', 'pandas', 'numpy'} & set(sys.modules))"
+    code = "import sys, parity_nb.making.chapters as _; "
+    code += "print(*{'torch', 'pandas', 'numpy'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == ""

@@ -4,8 +4,8 @@ import pytest
 from little_book import make_little_book
 from typer.testing import CliRunner
 
-from parity_nb import cli
-from parity_nb.site import MARK
+from parity_nb.making import command_line as cli
+from parity_nb.making.site import MARK
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parity_nb.execution import execute, find_chapter
-from parity_nb.paths import project_root
+from parity_nb.data import project_root
+from parity_nb.making.execution import execute, find_chapter
 from parity_nb.records import read_record
 
 CHAPTER = "snails/your-images"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from little_book import make_little_book
 
-from parity_nb.execution import check_record, checked, execute, find_chapter, parse
-from parity_nb.pipeline import Chapter, chapters
+from parity_nb.making.chapters import Chapter, chapters
+from parity_nb.making.execution import check_record, checked, execute, find_chapter, parse
 from parity_nb.records import read_record
 
 
@@ -92,7 +92,7 @@ def test_a_failing_cell_leaves_no_result(training, tmp_path):
 def test_a_killed_run_leaves_no_result(book, tmp_path):
     output = tmp_path / "out.ipynb"
     part = tmp_path / "out.part.ipynb"
-    command = [sys.executable, "-c", "from parity_nb.cli import app; app()", "run"]
+    command = [sys.executable, "-c", "from parity_nb.making.command_line import app; app()", "run"]
     command += ["snails/training", "-p", "wait=600", "--output", str(output)]
     process = subprocess.Popen(
         command, cwd=book, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

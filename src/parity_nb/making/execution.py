@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from parity_nb.paths import build_dir
-from parity_nb.pipeline import Chapter, Parameter, Run, chapters
+from parity_nb.data import build_dir
+from parity_nb.making.chapters import Chapter, Parameter, Run, chapters
 
 ENVIRONMENT = {
     # How many threads share a sum changes its last digits: every run has the same count.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from parity_nb.pipeline import NOTEBOOKS, Preset
+from parity_nb.making.chapters import NOTEBOOKS, Preset
 
 MARK = ".published-by-parity-nb"
 """A file in a published folder that allows the next publication to replace it."""

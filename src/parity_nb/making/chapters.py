@@ -1,7 +1,7 @@
 """What has to be run for a preset, read from the chapters themselves.
 
 A chapter's Python file says everything the pipeline needs: its parameters (the tagged cell),
-what tells its runs apart (`Records(..., run=...)`), whose records it reads (`load_records`)
+what tells its runs apart (`Records.of(..., run=...)`), whose records it reads (`load_records`)
 and which modules of the package it imports.  `_toc.yml` says which chapters there are, and
 `presets/<name>.yaml` what differs from their defaults.
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from parity_nb.naming import run_id
+from parity_nb.data import run_id
 
 NOTEBOOKS = "notebooks"
 PARAMETERS_MARK = 'tags=["parameters"]'
@@ -117,14 +117,14 @@ class Chapter:
 
     @cached_property
     def run(self) -> tuple[str, ...]:
-        """Names of the parameters that tell runs apart: `run=` of the call to `Records`.
+        """Names of the parameters that tell runs apart: `run=` of the call to `Records.of`.
 
         Raises:
             ValueError: if the chapter does not record under its own name.
         """
-        calls = list(self._calls("Records"))
+        calls = [c for c in self._calls("of") if ast.unparse(c.func) == "Records.of"]
         if len(calls) != 1 or ast.literal_eval(calls[0].args[0]) != self.name:
-            raise ValueError(f'{self.source}: needs one call Records("{self.name}", ...)')
+            raise ValueError(f'{self.source}: needs one call Records.of("{self.name}", globals())')
         for keyword in calls[0].keywords:
             if keyword.arg == "run":
                 return tuple(ast.literal_eval(keyword.value))

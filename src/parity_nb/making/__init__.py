@@ -1,0 +1,1 @@
+"""What makes the book of its chapters: graph, execution, site, report, command line."""
