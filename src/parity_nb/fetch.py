@@ -36,8 +36,8 @@ from filelock import FileLock
 from PIL import Image
 from tqdm import tqdm
 
-from .paths import data_dir
-from .resources import read_rcc
+from parity_nb.data import data_dir
+from parity_nb.resources import read_rcc
 
 
 class FetchError(RuntimeError):
