@@ -6,8 +6,6 @@ import functools
 import gzip
 import hashlib
 import io
-import json
-import pickle
 import stat
 import struct
 import sys
@@ -18,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from parity_nb import fetch
 from parity_nb.fetch import DataSet, Debian, FetchError, Installed, Npm, Web, WebArchive, Wheel
+from parity_nb.mirrors.files import read_idx
 
 DIGITS = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -116,9 +114,9 @@ def only_path(tmp_path, monkeypatch):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_web(server, table, capsys, suffix):
     server.files[f"/images{suffix}"] = gzip.compress(CONTENT) if suffix else CONTENT
-    table(Web(server.url, suffix))
+    table(Web(server.url, suffix=suffix))
     folder = fetch.dataset("toy")
-    np.testing.assert_array_equal(fetch.read_idx(folder / "images"), DIGITS)
+    np.testing.assert_array_equal(read_idx(folder / "images"), DIGITS)
     assert "a toy; licence: none needed; 1 files, sha256 checked" in capsys.readouterr().out
     assert server.url in (folder / "SOURCE.txt").read_text()
     assert list(fetch.data_dir().rglob("*.part")) == []
@@ -139,7 +137,7 @@ def tar_gz(**files: bytes) -> bytes:
 
 def test_web_archive(server, table):
     server.files["/toy.tar.gz"] = tar_gz(images=CONTENT)
-    table(WebArchive(server.url, "toy.tar.gz", "package/data"))
+    table(WebArchive(server.url + "toy.tar.gz", "package/data"))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
     left = [path for path in (fetch.data_dir() / "downloads").rglob("*") if path.is_file()]
     assert left == [], "the archive is not kept"
@@ -147,7 +145,7 @@ def test_web_archive(server, table):
 
 def test_broken_web_archive(server, table):
     server.files["/toy.tar.gz"] = tar_gz(images=CONTENT)[:60]
-    table(WebArchive(server.url, "toy.tar.gz", "package/data"))
+    table(WebArchive(server.url + "toy.tar.gz", "package/data"))
     with pytest.raises(FetchError, match=r"toy\.tar\.gz cannot be unpacked"):
         fetch.dataset("toy")
 
@@ -161,7 +159,7 @@ def test_npm(table, only_path, tmp_path):
         "assert sys.argv[1:] == ['pack', '--silent', 'toy-data@1.0.0'], sys.argv\n"
         f"pathlib.Path('toy-data-1.0.0.tgz').write_bytes(pathlib.Path({str(archive)!r}).read_bytes())",
     )
-    table(Npm("toy-data", "1.0.0", "package/data"))
+    table(Npm("toy-data@1.0.0", "package/data"))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
 
 
@@ -198,12 +196,12 @@ def test_wheel(table, tmp_path, monkeypatch):
         f"    wheel.writestr('toy/data/images', {CONTENT!r})\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    table(Wheel("toy", "1.0", "toy/data"))
+    table(Wheel("toy==1.0", "toy/data"))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
 
 
 def test_archive_in_another_format(table, tmp_path, monkeypatch):
-    """`make` writes the files; what it raises is told like any other failure."""
+    """`convert` writes the files; what it raises is told like any other failure."""
     (tmp_path / "pip.py").write_text(
         "import zipfile\n"
         "with zipfile.ZipFile('toy-1.0-py3-none-any.whl', 'w') as wheel:\n"
@@ -214,9 +212,9 @@ def test_archive_in_another_format(table, tmp_path, monkeypatch):
     def make(folder, into):
         (into / "images").write_bytes((folder / "secigami").read_bytes()[::-1])
 
-    table(Wheel("toy", "1.0", "toy", make))
+    table(Wheel("toy==1.0", "toy", convert=make))
     assert (fetch.dataset("toy") / "images").read_bytes() == CONTENT
-    table(Wheel("toy", "1.0", "toy/elsewhere", make), content=b"other")
+    table(Wheel("toy==1.0", "toy/elsewhere", convert=make), content=b"other")
     with pytest.raises(FetchError, match=r"toy 1\.0 is not what it was: .*secigami"):
         fetch._bring("toy", fetch.DATA_SETS["toy"], fetch.data_dir() / "other")
 
@@ -227,7 +225,7 @@ def test_own_folder(table, tmp_path, capsys):
     (own / "images.gz").write_bytes(gzip.compress(CONTENT))
     table()
     assert fetch.dataset("toy", own) == own
-    np.testing.assert_array_equal(fetch.read_idx(own / "images"), DIGITS)
+    np.testing.assert_array_equal(read_idx(own / "images"), DIGITS)
     (own / "images.gz").write_bytes(gzip.compress(CONTENT[:-1] + b"!"))
     fetch.dataset("toy", own)
     assert "images differ from the table" in capsys.readouterr().out
@@ -287,7 +285,7 @@ def test_wrong_checksum_leaves_nothing_behind(server, table):
 
 def test_truncated_gzip(server, table):
     server.files["/images.gz"] = gzip.compress(CONTENT)[:-9]
-    table(Web(server.url, ".gz"))
+    table(Web(server.url, suffix=".gz"))
     with pytest.raises(FetchError, match=r"images.gz cannot be read"):
         fetch.dataset("toy")
 
@@ -295,7 +293,7 @@ def test_truncated_gzip(server, table):
 def test_every_reason_is_told(server, table, only_path):
     table(
         Web(server.url),
-        Npm("toy-data", "1.0.0", "package"),
+        Npm("toy-data@1.0.0", "package"),
         Debian("dataset-toy", "usr/share/toy"),
         Installed("not_a_module_at_all", "data"),
     )
@@ -310,7 +308,7 @@ def test_every_reason_is_told(server, table, only_path):
 
 def test_failing_program_is_quoted(table, only_path):
     program(only_path, "npm", "sys.exit('E404 no such package')")
-    table(Npm("toy-data", "1.0.0", "package"))
+    table(Npm("toy-data@1.0.0", "package"))
     with pytest.raises(FetchError, match=r"`npm pack .*` failed: E404 no such package"):
         fetch.dataset("toy")
 
@@ -345,75 +343,13 @@ def test_own_folder_without_the_files(table, tmp_path):
         fetch.dataset("toy", tmp_path)
 
 
-# --- other formats
-
-
-def test_cifar_from_pictures(tmp_path):
-    """Two images a file, each a row of its picture; label byte, then red, green, blue planes."""
-    images = np.random.default_rng(0).integers(0, 256, (6, 2, 1024, 3), dtype=np.uint8)
-    for name, rows in zip(fetch.CIFAR_FILES, images, strict=True):
-        Image.fromarray(rows).save(tmp_path / name.replace(".bin", ".png"))
-    (tmp_path / "train_lables.json").write_text(json.dumps(list(range(10))))
-    (tmp_path / "test_lables.json").write_text("[7, 3]")
-    fetch._cifar_from_pictures(tmp_path, tmp_path)
-    first = (tmp_path / "data_batch_1.bin").read_bytes()
-    assert first[:3] == bytes([0, *images[0, 0, :2, 0]]), "label, then the red plane"
-    read, labels = fetch.read_cifar10(tmp_path)
-    assert labels.tolist() == [*range(10), 7, 3]
-    np.testing.assert_array_equal(
-        read.reshape(12, 3, 1024).transpose(0, 2, 1), images.reshape(12, 1024, 3)
-    )
-
-
-def test_bad_cifar(tmp_path):
-    with pytest.raises(FetchError, match=r"no file .*data_batch_1\.bin"):
-        fetch.read_cifar10(tmp_path)
-    (tmp_path / "data_batch_1.bin").write_bytes(bytes(3072))
-    with pytest.raises(FetchError, match=r"3072 bytes, no whole number of 3,073"):
-        fetch.read_cifar10(tmp_path)
-
-
-def pickled_animals(folder, **arrays):
-    for part, value in arrays.items():
-        with gzip.open(folder / f"animal_{part}_version_3.gz", "wb") as file:
-            pickle.dump(value, file)
-
-
-def test_animals_from_pickles(tmp_path):
-    pickled_animals(tmp_path, data=DIGITS, label=np.array([3, 1]))
-    fetch._animals_from_pickles(tmp_path, tmp_path)
-    np.testing.assert_array_equal(fetch.read_idx(tmp_path / "images-idx3-ubyte"), DIGITS)
-    np.testing.assert_array_equal(fetch.read_idx(tmp_path / "labels-idx1-ubyte"), [3, 1])
-
-
-class Intruder:
-    """A pickle that would make a folder if it were simply loaded."""
-
-    def __init__(self, folder: Path):
-        self.folder = str(folder)
-
-    def __reduce__(self):
-        import os
-
-        return os.mkdir, (self.folder,)
-
-
-@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: np.array([x], dtype=object)])
-def test_a_pickle_cannot_run_anything(tmp_path, wrap):
-    trap = tmp_path / "made-by-the-pickle"
-    pickled_animals(tmp_path, data=wrap(Intruder(trap)), label=np.array([3, 1]))
-    with pytest.raises(pickle.UnpicklingError, match=r"asks for .*mkdir, which is no array"):
-        fetch._animals_from_pickles(tmp_path, tmp_path)
-    assert not trap.exists()
-
-
 def test_faces_are_installed():
     """The one data set whose package is a dependency of this book and needs no other source."""
     faces = np.load(fetch.dataset("faces") / "lfw_subset.npy", allow_pickle=False)
     assert faces.shape == (200, 25, 25)
 
 
-# --- the table and IDX
+# --- the table
 
 
 def test_available(server, table):
@@ -428,39 +364,3 @@ def test_table_is_complete():
     for entry in fetch.DATA_SETS.values():
         assert entry.title and entry.licence and entry.sources
         assert all(len(bytes.fromhex(sum_)) == 32 for sum_ in entry.files.values())
-
-
-@pytest.mark.parametrize(("type_byte", "dtype"), fetch.IDX_TYPES.items())
-def test_idx_types(tmp_path, type_byte, dtype):
-    values = np.arange(6).reshape(2, 3).astype(dtype)
-    (tmp_path / "x").write_bytes(idx_bytes(values, type_byte))
-    read = fetch.read_idx(tmp_path / "x")
-    np.testing.assert_array_equal(read, values)
-    assert read.dtype.isnative and read.flags.writeable
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"\x89PNG....", "is not an IDX file: it begins with 89 50 4e 47"),
-        (b"\0\0\x08", "is not an IDX file"),
-        (CONTENT[:-1], r"should have 40 bytes for shape \(2, 3, 4\), not 39"),
-        (gzip.compress(CONTENT)[:-9], "cannot be read"),
-    ],
-)
-def test_bad_idx(tmp_path, content, message):
-    (tmp_path / "x").write_bytes(content)
-    with pytest.raises(FetchError, match=message):
-        fetch.read_idx(tmp_path / "x")
-
-
-def test_write_idx(tmp_path):
-    fetch.write_idx(tmp_path / "x", DIGITS)
-    assert (tmp_path / "x").read_bytes() == CONTENT
-    with pytest.raises(ValueError, match="uint8 values, not float64"):
-        fetch.write_idx(tmp_path / "x", DIGITS / 2)
-
-
-def test_missing_idx(tmp_path):
-    with pytest.raises(FetchError, match=r"no file .*/x, nor .*/x.gz"):
-        fetch.read_idx(tmp_path / "x")

@@ -296,14 +296,15 @@ def test_several_sets_of_pictures_at_once(untrained_edges, tmp_path, monkeypatch
 
 
 def test_clip_art_is_listed_with_a_symmetry():
-    assert {name.removesuffix(".svg") for name in fetch.CLIPART_FILES} == set(CLIPART)
+    assert {name.removesuffix(".svg") for name in fetch.DATA_SETS["clipart"].files} == set(CLIPART)
 
 
 def test_clip_art_comes_under_its_names(tmp_path):
-    for place, _ in fetch.CLIPART_FILES.values():
+    entry = fetch.DATA_SETS["clipart"]
+    for place in entry.sources[0].paths.values():
         (tmp_path / "svg" / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "svg" / place).write_text(place)
     (tmp_path / "into").mkdir()
-    fetch._clipart_by_name(tmp_path / "svg", tmp_path / "into")
+    entry.sources[0]._collect(tmp_path / "svg", entry.files, tmp_path / "into")
     assert (tmp_path / "into/snail.svg").read_text().startswith("animals/bugs/lumaca")
     assert len(list((tmp_path / "into").iterdir())) == len(CLIPART)

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 
 from parity_nb.data import choose
-from parity_nb.fetch import dataset, read_idx
+from parity_nb.fetch import dataset
 from parity_nb.images import ImageSet, stack
+from parity_nb.mirrors.files import read_idx
 
 FOLDS = 5
 """The test digits of `mnist-5k` are one of so many equal parts."""

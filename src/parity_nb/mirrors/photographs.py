@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from parity_nb.data import choose
-from parity_nb.fetch import dataset, read_cifar10, read_idx
+from parity_nb.fetch import dataset
 from parity_nb.images import ImageSet, stack
 from parity_nb.mirrors.digits import digits
+from parity_nb.mirrors.files import read_cifar10, read_idx
 from parity_nb.symmetry import mirror, mirror_where, random_half
 
 CLOTHES = "T-shirt, trousers, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot"

@@ -56,3 +56,12 @@ def _walk(
     if flags & ZSTD:
         raise ValueError(f"{name} is compressed by Zstandard, which is not read here")
     yield name, zlib.decompress(found[4:]) if flags & COMPRESSED else found
+
+
+def pictures(folder: Path, into: Path) -> None:
+    """The whole pictures of GCompris's activity `details`, without their cut-out pieces."""
+    end = "_background.webp"
+    for name, content in read_rcc(folder / "details.rcc"):
+        if name.endswith(end):
+            picture = name.rpartition("/")[2].removesuffix(end) + ".webp"
+            (into / picture).write_bytes(content)

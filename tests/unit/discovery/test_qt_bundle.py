@@ -7,8 +7,7 @@ import zlib
 
 import pytest
 
-from parity_nb import fetch
-from parity_nb.resources import read_rcc
+from parity_nb.discovery.files.qt_bundle import pictures, read_rcc
 
 
 def bundle(files: dict[str, bytes], version: int = 2, compress: bool = False) -> bytes:
@@ -49,7 +48,7 @@ def test_whole_pictures_are_taken_and_pieces_are_not(tmp_path):
     (tmp_path / "details.rcc").write_bytes(bundle(FILES))
     into = tmp_path / "into"
     into.mkdir()
-    fetch._pictures_from_bundle(tmp_path, into)
+    pictures(tmp_path, into)
     assert [p.name for p in into.iterdir()] == ["Bridge.webp"]
     assert (into / "Bridge.webp").read_bytes() == FILES["Bridge_background.webp"]
 
