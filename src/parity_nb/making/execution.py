@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from parity_nb.data import build_dir
 from parity_nb.making.chapters import Chapter, Parameter, Run, chapters
@@ -44,16 +43,19 @@ def checked(chapter: Chapter, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: for an unknown name or a wrong type, listing the known parameters.
     """
+    found = {}
     for name, value in values.items():
         parameter = chapter.parameters.get(name)
         if parameter is None:
             raise ValueError(f"{chapter.name} has no parameter {name!r}.\n{help_text(chapter)}")
-        if not _fits(value, _type(parameter)):
+        try:
+            found[name] = _adapter(parameter).validate_python(value, strict=True)
+        except ValidationError:
             raise ValueError(
                 f"{chapter.name}: {name} must be {parameter.type}, not {value!r}.\n"
                 f"{help_text(chapter)}"
-            )
-    return {name: _cast(value, _type(chapter.parameters[name])) for name, value in values.items()}
+            ) from None
+    return found
 
 
 def parse(chapter: Chapter, words: list[str]) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def parse(chapter: Chapter, words: list[str]) -> dict[str, Any]:
         if not equals:
             raise ValueError(f"-p {word}: write -p name=value")
         parameter = chapter.parameters.get(name)
-        is_text = parameter is not None and _type(parameter) is str
+        is_text = parameter is not None and parameter.type == "str"
         values[name] = text if is_text else yaml.safe_load(text)
     return checked(chapter, values)
 
@@ -154,30 +156,7 @@ def check_record(record: Mapping[str, Any], known: Mapping[str, Chapter]) -> Non
         raise ValueError(f"stale record: it is called {record['run']}, {name} calls it {run.id}")
 
 
-_NAMES = {"str": str, "int": int, "float": float, "bool": bool, "None": None}
-
-
-def _type(parameter: Parameter) -> Any:
-    """The annotation as a type: literals, lists, tuples, dicts and unions of them."""
-    names = {**_NAMES, "list": list, "tuple": tuple, "dict": dict}
-    return eval(parameter.type, {"__builtins__": {}}, names)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, one) for one in arguments)
-    if kind is None or kind is type(None):
-        return value is None
-    if origin is not None:
-        return isinstance(value, (list, tuple)) and all(_fits(v, arguments[0]) for v in value)
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
-
-
-def _cast(value: Any, kind: Any) -> Any:
-    """An int where a float is declared becomes one, so that records compare."""
-    return float(value) if kind is float else value
+def _adapter(parameter: Parameter) -> TypeAdapter:
+    """The annotation, made of plain types, lists, tuples, dicts and unions of them."""
+    names = {kind.__name__: kind for kind in (str, int, float, bool, list, tuple, dict)}
+    return TypeAdapter(eval(parameter.type, {"__builtins__": {}}, names))
