@@ -40,15 +40,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from parity_nb.snails.living import living_snails
 from scipy import stats
 
 from parity_nb.images import normalise
 from parity_nb.networks import FastNet
 from parity_nb.plotting import CYCLE, NEGATIVE, POSITIVE, image_grid, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.snails import hand_sets as sets
 from parity_nb.snails import hands
-from parity_nb.snails.living import living_snails
+from parity_nb.snails.files import hand_photographs as photographs
 from parity_nb.statistics import joint_null, positive_fraction
 from parity_nb.symmetry import (
     Symmetrised,
@@ -108,11 +108,11 @@ plt.show()
 # %%
 if hand_sets:
     folder, quarter = Path(hand_sets), len(train) // 4
-    train = sets.balanced(
+    train = photographs.balanced(
         [
-            sets.hundred_days(folder / "100doh", images=quarter, seed=seed),
-            sets.eleven_thousand(folder / "11k-hands", images=quarter, seed=seed),
-            sets.caltech256(folder / "caltech256", images=2 * quarter, seed=seed),
+            photographs.hundred_days(folder / "100doh", images=quarter, seed=seed),
+            photographs.eleven_thousand(folder / "11k-hands", images=quarter, seed=seed),
+            photographs.caltech256(folder / "caltech256", images=2 * quarter, seed=seed),
         ],
         seed=seed,
     )

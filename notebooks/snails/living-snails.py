@@ -57,7 +57,7 @@ from parity_nb.records import Records, provenance, published
 from parity_nb.snails import living
 from parity_nb.snails.animals import SPECIES, TAXA
 from parity_nb.snails.download import Limits, download, photographs, read_manifest
-from parity_nb.snails.duplicates import near_duplicates
+from parity_nb.snails.methods import near_duplicates
 from parity_nb.snails.field import PIXELS, Field, draw_photograph
 from parity_nb.snails.inaturalist import from_export
 from parity_nb.snails.living import LIVING_SETS, first_of_each, living_set, living_snails

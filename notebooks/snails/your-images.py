@@ -52,6 +52,7 @@ from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm
 from parity_nb.records import Records, provenance
 from parity_nb.saliency import occlusion
 from parity_nb.snails import yours
+from parity_nb.snails.world import drawn_shells
 from parity_nb.statistics import PositiveFraction
 from parity_nb.symmetry import GROUPS, mirror
 
@@ -88,9 +89,9 @@ level = stats.norm.sf(sigma)
 temporary = tempfile.TemporaryDirectory()
 source = Path(folder)
 if not folder:
-    drawn = choose("demonstration", demonstration, yours.DEMONSTRATIONS)
+    drawn = choose("demonstration", demonstration, drawn_shells.DEMONSTRATIONS)
     source = Path(temporary.name) / demonstration
-    yours.add_accidents(yours.draw_shells(source, images, seed=seed, **drawn))
+    drawn_shells.add_accidents(drawn_shells.draw_shells(source, images, seed=seed, **drawn))
 
 # %% [markdown]
 # Everything below it is read: pictures (PNG, JPEG, TIFF, WebP, BMP, GIF) and stacks (`.npy`,
@@ -372,7 +373,7 @@ if not folder and n * steps >= 15_000:
     assert verdict.outcome == ("detected" if demonstration in ("handed", "clock") else "not seen")
     assert 0.6 < known.fraction < 0.9
 if not folder and n * steps >= 15_000 and demonstration == "clock":
-    left, top, right, bottom = 8 * np.array(yours.CLOCK)
+    left, top, right, bottom = 8 * np.array(drawn_shells.CLOCK)
     assert top - 1 < at[0] < bottom and left - 1 < at[1] < right
     assert covered.p_exact > 1e-3
 

@@ -18,15 +18,14 @@ from parity_nb.making import command_line as cli
 from parity_nb.making import report
 from parity_nb.saliency import occlusion
 from parity_nb.snails import yours
+from parity_nb.snails.world.drawn_shells import CLOCK, draw_shells
 from parity_nb.snails.yours import (
-    CLOCK,
     Refusal,
     Verdict,
     belongs_together,
     control,
     cover,
     demand,
-    draw_shells,
     forward_test,
     gather,
     judge,

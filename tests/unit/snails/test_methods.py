@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from parity_nb.images import ImageSet, reencode_jpeg, resize
-from parity_nb.snails.duplicates import (
+from parity_nb.snails.methods import (
     RADIUS,
     near_duplicates,
     perceptual_hash,

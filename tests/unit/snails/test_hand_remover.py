@@ -1,4 +1,4 @@
-"""Tests of `parity_nb.snails.hands` and of the loaders of `parity_nb.snails.hand_sets`.
+"""Tests of `parity_nb.snails.hands` and of the loaders of `parity_nb.snails.files.hand_photographs`.
 
 The loaders read small files written in the formats of the real data sets.
 """
@@ -15,7 +15,12 @@ from PIL import Image
 from torchvision.models import resnet18
 
 from parity_nb.images import ImageSet, normalise
-from parity_nb.snails.hand_sets import balanced, caltech256, eleven_thousand, hundred_days
+from parity_nb.snails.files.hand_photographs import (
+    balanced,
+    caltech256,
+    eleven_thousand,
+    hundred_days,
+)
 from parity_nb.snails.hands import (
     MEDIAPIPE,
     RECIPE,

@@ -1,0 +1,1 @@
+"""Real formats: tables and photographs of iNaturalist, meshes, photographs of hands."""

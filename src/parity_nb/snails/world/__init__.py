@@ -1,0 +1,1 @@
+"""Simulated snails: model snails and their studio, living snails and their photographers."""
