@@ -18,9 +18,9 @@ from statistics import median
 import numpy as np
 import torch
 
-from parity_nb.calorimeters import events
-from parity_nb.calorimeters.detector import SEGMENTATIONS, Detector
-from parity_nb.calorimeters.particles import Particles
+from parity_nb.calorimeters.world import generator as events
+from parity_nb.calorimeters.world.cylinder_detector import SEGMENTATIONS, Detector
+from parity_nb.calorimeters.world.particles import Particles
 
 RUNS = 3
 

@@ -45,11 +45,13 @@ import torch
 from matplotlib.colors import LogNorm
 from scipy import stats
 
-from parity_nb.calorimeters import events, hard, pythia
-from parity_nb.calorimeters.detector import CHANNELS, HADRONIC, TRACKS, Detector
 from parity_nb.calorimeters.files import read_images, write_images
-from parity_nb.calorimeters.particles import Particles
 from parity_nb.calorimeters.summary import EDGES, stored, summarise
+from parity_nb.calorimeters.world import generator as events
+from parity_nb.calorimeters.world import hard_process as hard
+from parity_nb.calorimeters.world import pythia
+from parity_nb.calorimeters.world.cylinder_detector import CHANNELS, HADRONIC, TRACKS, Detector
+from parity_nb.calorimeters.world.particles import Particles
 from parity_nb.data import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, provenance, published
@@ -441,7 +443,7 @@ assert joint > 1e-3
 #
 # Quarks and gluons shower, hadrons form, the rest of the two protons adds its share.  Pythia 8
 # {cite}`bierlich2022` models all of that, at some ten milliseconds an event.  It knows neither black holes
-# nor sphalerons, but reads ours from an event file {cite}`alwall2007`; {mod}`parity_nb.calorimeters.pythia`
+# nor sphalerons, but reads ours from an event file {cite}`alwall2007`; {mod}`parity_nb.calorimeters.world.pythia`
 # shows how.  The fast generator replaces it by a handful of densities, whose parameters were
 # fitted to what Pythia gives.  The default book does without Pythia and compares with histograms that come with the
 # package; with the extra `hep` and `reference="made"` they are made afresh.

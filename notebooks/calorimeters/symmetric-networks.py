@@ -42,15 +42,15 @@ from torch.nn import functional
 from parity_nb import symmetry as sym
 from parity_nb.calorimeters.augmentation import SCHEMES
 from parity_nb.calorimeters.classify import correct, logits, prepare, recipe, train
-from parity_nb.calorimeters.detector import Detector
-from parity_nb.calorimeters.events import make_class
+from parity_nb.calorimeters.data import labelled
 from parity_nb.calorimeters.networks import (
     CLASSIFIERS,
     detector_group,
     published_variants,
     symmetry_averaging,
 )
-from parity_nb.calorimeters.samples import labelled
+from parity_nb.calorimeters.world.cylinder_detector import Detector
+from parity_nb.calorimeters.world.generator import make_class
 from parity_nb.data import choose
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance

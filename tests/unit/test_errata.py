@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from parity_nb.discovery.components import principal_components
 from PIL import Image
 from scipy import stats
 from torch import nn
@@ -26,12 +27,11 @@ from parity_nb.calorimeters.disc import (
     turn_images,
     turn_images_as_published,
 )
-from parity_nb.calorimeters.events import CLASSES
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
+from parity_nb.calorimeters.world.generator import CLASSES
 from parity_nb.data import project_root
-from parity_nb.discovery.components import principal_components
 from parity_nb.networks import PublishedNet
 from parity_nb.neutrinos.networks import PrintedMobileNet, weights
 from parity_nb.neutrinos.scores import purity_efficiency

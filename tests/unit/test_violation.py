@@ -16,8 +16,6 @@ from parity_nb.calorimeters.acceptance import (
     real_partner,
     recorded,
 )
-from parity_nb.calorimeters.detector import REACH as NATIVE_REACH
-from parity_nb.calorimeters.detector import Detector
 from parity_nb.calorimeters.merging import (
     CELLS,
     CHANNELS,
@@ -47,6 +45,8 @@ from parity_nb.calorimeters.violation import (
     pseudoscalar,
     truth,
 )
+from parity_nb.calorimeters.world.cylinder_detector import REACH as NATIVE_REACH
+from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.statistics import optimum, positive_fraction, quality
 from parity_nb.symmetry import equivariance_error, half_turn, mirror, roll
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_nb.calorimeters.augmentation import augment
-from parity_nb.calorimeters.samples import Sample
+from parity_nb.calorimeters.data import Sample
 from parity_nb.training import History, Recipe, evaluate, fabric, fit
 
 ETA_REACH = 5.0

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.detector import CHANNELS
-from parity_nb.calorimeters.particles import Particles
+from parity_nb.calorimeters.world.cylinder_detector import CHANNELS
+from parity_nb.calorimeters.world.particles import Particles
 
 EDGES: dict[str, np.ndarray] = {
     "particles": np.arange(0, 1501, 50.0),

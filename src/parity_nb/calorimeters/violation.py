@@ -28,9 +28,9 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.fragments import Tune, fragment
-from parity_nb.calorimeters.hard import Partons
-from parity_nb.calorimeters.particles import Particles
+from parity_nb.calorimeters.world.fragmentation import Tune, fragment
+from parity_nb.calorimeters.world.hard_process import Partons
+from parity_nb.calorimeters.world.particles import Particles
 from parity_nb.data import choose
 from parity_nb.statistics import Optimum
 

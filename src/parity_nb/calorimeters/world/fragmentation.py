@@ -21,8 +21,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.hard import MASSES, Partons, boost, charge_thirds, isotropic
-from parity_nb.calorimeters.particles import (
+from parity_nb.calorimeters.world.hard_process import (
+    MASSES,
+    Partons,
+    boost,
+    charge_thirds,
+    isotropic,
+)
+from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     ELECTRON,
     INVISIBLE,

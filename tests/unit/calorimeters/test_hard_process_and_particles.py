@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from parity_nb.calorimeters import events, hard
-from parity_nb.calorimeters.particles import Particles, concatenate
+from parity_nb.calorimeters.world import generator as events
+from parity_nb.calorimeters.world import hard_process as hard
+from parity_nb.calorimeters.world.particles import Particles, concatenate
 
 
 def generator(seed=0):
@@ -167,7 +168,7 @@ def test_bad_particles_are_refused(change, message):
 def test_without_pythia_the_error_names_the_extra(monkeypatch):
     import sys
 
-    from parity_nb.calorimeters import pythia
+    from parity_nb.calorimeters.world import pythia
 
     monkeypatch.setitem(sys.modules, "pythia8mc", None)
     with pytest.raises(ModuleNotFoundError, match="hep"):
@@ -176,7 +177,7 @@ def test_without_pythia_the_error_names_the_extra(monkeypatch):
 
 def test_pythia_showers_both_processes():
     pytest.importorskip("pythia8mc", reason="needs the extra hep")
-    from parity_nb.calorimeters import pythia
+    from parity_nb.calorimeters.world import pythia
 
     for make in (pythia.black_holes, pythia.sphalerons):
         particles = make(6, seed=1)

@@ -19,7 +19,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.particles import (
+from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     ELECTRON,
     MUON,

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from parity_nb.calorimeters import events
-from parity_nb.calorimeters.detector import (
+from parity_nb.calorimeters.world import generator as events
+from parity_nb.calorimeters.world.cylinder_detector import (
     CHANNELS,
     ELECTROMAGNETIC,
     HADRONIC,
@@ -16,7 +16,7 @@ from parity_nb.calorimeters.detector import (
     TRACKS,
     Detector,
 )
-from parity_nb.calorimeters.particles import (
+from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     MUON,
     NEUTRAL_HADRON,

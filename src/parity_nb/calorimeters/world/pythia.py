@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from parity_nb.calorimeters import hard
-from parity_nb.calorimeters.hard import BEAM, Partons
-from parity_nb.calorimeters.particles import (
+from parity_nb.calorimeters.world import hard_process as hard
+from parity_nb.calorimeters.world.hard_process import BEAM, Partons
+from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     ELECTRON,
     MUON,
@@ -90,7 +90,7 @@ def shower(partons: Partons, seed: int = 0, settings: tuple[str, ...] = ()) -> P
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "this needs Pythia 8: install the package with its extra, parity-nb[hep], or use "
-            "parity_nb.calorimeters.events, which needs nothing"
+            "parity_nb.calorimeters.world.generator, which needs nothing"
         ) from None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.lhe"
@@ -264,15 +264,15 @@ def write_reference(path: Path, n: int = 1500, seed: int = 0) -> None:
     """
     from importlib.metadata import version
 
-    from parity_nb.calorimeters.detector import Detector
     from parity_nb.calorimeters.summary import summarise, to_json
+    from parity_nb.calorimeters.world.cylinder_detector import Detector
 
     summaries = {}
     for name, make in (("BH_n4_M10", black_holes), ("SPH_9", sphalerons)):
         particles = make(n, seed=seed)
         summaries[name] = summarise(particles, Detector().images(particles, seed))
     provenance = {
-        "made by": "python -m parity_nb.calorimeters.pythia",
+        "made by": "python -m parity_nb.calorimeters.world.pythia",
         "pythia8mc": version("pythia8mc"),
         "settings": "defaults: tune Monash 2013, initial and final showers, multiple interactions",
         "seed": str(seed),
@@ -283,4 +283,4 @@ def write_reference(path: Path, n: int = 1500, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    write_reference(Path(__file__).with_name("pythia.json"))
+    write_reference(Path(__file__).parents[1] / "pythia.json")

@@ -17,9 +17,9 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from parity_nb.calorimeters.detector import Detector
-from parity_nb.calorimeters.events import CLASSES, make_class
 from parity_nb.calorimeters.files import read_images
+from parity_nb.calorimeters.world.cylinder_detector import Detector
+from parity_nb.calorimeters.world.generator import CLASSES, make_class
 from parity_nb.data import choose, data_dir
 
 PIECE = 1000
@@ -241,8 +241,8 @@ def _write(path: Path, array: np.ndarray) -> None:
 
 def _version() -> str:
     """Key of the simulation: what the images are made from."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent / "world"
     digest = hashlib.sha256()
-    for name in ("particles", "hard", "fragments", "events", "detector"):
+    for name in ("particles", "hard_process", "fragmentation", "generator", "cylinder_detector"):
         digest.update((here / f"{name}.py").read_bytes())
     return digest.hexdigest()[:12]

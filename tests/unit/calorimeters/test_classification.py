@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from parity_nb.calorimeters import augmentation, classify, samples
+from parity_nb.calorimeters import augmentation, classify
+from parity_nb.calorimeters import data as samples
 from parity_nb.calorimeters.files import write_images
 from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
 from parity_nb.calorimeters.networks import cylinder

@@ -1,15 +1,15 @@
 """Simulated events: black holes and sphalerons at 13 TeV, by the fast parametric generator.
 
-The same hard processes go through Pythia 8 in `parity_nb.calorimeters.pythia`.
+The same hard processes go through Pythia 8 in `parity_nb.calorimeters.world.pythia`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from parity_nb.calorimeters import hard
-from parity_nb.calorimeters.fragments import Tune, fragment
-from parity_nb.calorimeters.particles import (
+from parity_nb.calorimeters.world import hard_process as hard
+from parity_nb.calorimeters.world.fragmentation import Tune, fragment
+from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     ELECTRON,
     INVISIBLE,

@@ -1,0 +1,1 @@
+"""Collisions of known truth, the particles they leave, and the detectors that see them."""
