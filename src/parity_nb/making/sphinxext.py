@@ -1,6 +1,7 @@
 """A small Sphinx extension: the book's numbers come from records, and its pages need no network.
 
 - role `record` and directive `records` print numbers and tables, see `parity_nb.tables`;
+- directive `modules` documents the package;
 - MathJax is copied from the package django-static-mathjax into the site;
 - docstrings may use bars;
 - a book built from chapters that were never executed says so on every page.
@@ -65,6 +66,29 @@ class RecordsDirective(SphinxDirective):
         return box.children
 
 
+class ModulesDirective(SphinxDirective):
+    """The docstrings of modules: of the flat core, or of the part that the argument names."""
+
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Find the modules and let autodoc document each."""
+        package = importlib.util.find_spec("parity_nb").submodule_search_locations[0]
+        folder = Path(package, *self.arguments)
+        paths = folder.rglob("*.py") if self.arguments else folder.glob("*.py")
+        lines = []
+        for path in sorted(path for path in paths if path.stem != "__init__"):
+            name = ".".join(path.relative_to(Path(package).parent).with_suffix("").parts)
+            self.env.note_dependency(str(path))
+            lines += [f"```{{rubric}} `{name}`", "```", "```{eval-rst}"]
+            lines += [f".. automodule:: {name}", "   :members:", "```", ""]
+        if not lines:
+            raise self.error(f"no modules in {folder.name}")
+        box = nodes.container(classes=["modules"])
+        self.state.nested_parse(StringList(lines), self.content_offset, box)
+        return box.children
+
+
 def _announce_bare(app: Sphinx, config: Config) -> None:
     notebooks = [p for p in Path(app.srcdir, "notebooks").rglob("*.ipynb") if "." not in p.stem]
     if not any(_executed(path) for path in notebooks):
@@ -104,6 +128,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_role("record", RecordRole())
     app.add_directive("records", RecordsDirective)
+    app.add_directive("modules", ModulesDirective)
     app.connect("config-inited", _announce_bare)
     app.connect("autodoc-process-docstring", _keep_bars)
     app.connect("build-finished", _copy_mathjax)
