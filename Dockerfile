@@ -12,7 +12,7 @@ RUN apt-get update \
       git make libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libxrender1 libsm6 \
  && rm -rf /var/lib/apt/lists/*
 
-# The CPU build of torch; for a GPU: --build-arg TORCH_INDEX=https://pypi.org/simple
+# The CPU build of torch; for a GPU name the index of the build that fits it by --build-arg
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 COPY pyproject.toml constraints.txt README.md /src/
