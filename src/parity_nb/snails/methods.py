@@ -1,10 +1,10 @@
-"""Which photographs belong on the same side of a split: one observation, or nearly one picture.
+"""Procedures that several chapters on snails use: which photographs are nearly one picture.
 
-Two pictures are near-duplicates if their perceptual hashes differ in few bits.  The hash is the
-usual one of the low frequencies: a bit is set where a coefficient of the discrete cosine
-transform of the small grey picture lies above their median.  It is written out here, three lines
-around scipy's transform, because the library `imagehash` takes files one at a time and all of
-these are decoded already.
+Derived in `snails/your-images`.  Two pictures are near-duplicates if their perceptual hashes differ
+in few bits.  The hash is the usual one of the low frequencies: a bit is set where a coefficient of
+the discrete cosine transform of the small grey picture lies above their median.  It is written out
+here, three lines around scipy's transform, because the library `imagehash` takes files one at a
+time and all of these are decoded already.
 
 For a network that is odd under the mirror a mirror twin across the split is a leak as well: the
 same picture with the other sign.  So each picture is compared with every copy h x of every other,
@@ -13,17 +13,14 @@ h in the group that f is projected with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from parity_nb.images import ImageSet, resize, to_grey
+from parity_nb.images import resize, to_grey
 from parity_nb.symmetry import Group, parity
 
 SMALL = 32
@@ -85,41 +82,3 @@ def _distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> NDArray[np.uint16
     """Bits in which the hashes (n, words) and (m, words) differ: (n, m)."""
     words = zip(a.T, b.T, strict=True)
     return sum(np.bitwise_count(x[:, None] ^ y).astype(np.uint16) for x, y in words)
-
-
-def split_groups(
-    images: ImageSet,
-    together: Sequence[str] = ("observation",),
-    group: Group | None = None,
-    radius: int = RADIUS,
-) -> NDArray[np.int32]:
-    """A number for each image; images with the same number must stay on one side of a split.
-
-        images.meta["group"] = split_groups(images)
-        train, test = images.split(by="group")
-
-    Args:
-        images: the set.
-        together: columns of its metadata; rows that share a value belong together.
-        group: as in `near_duplicates`.
-        radius: as in `near_duplicates`.
-
-    Raises:
-        KeyError: if there is no such column, naming those there are.
-    """
-    links = [near_duplicates(images.images, group, radius)]
-    for column in together:
-        if column not in images.meta:
-            raise KeyError(f"no metadata column {column!r}; there are {list(images.meta.columns)}")
-        links.append(_chains(images.meta[column]))
-    first, second = np.concatenate(links).T
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(images),) * 2)
-    return connected_components(graph, directed=False)[1]
-
-
-def _chains(values: Iterable) -> NDArray[np.intp]:
-    """Pairs that link all rows of the same value, each to the next."""
-    _, label = np.unique(np.asarray(values), return_inverse=True)
-    order = np.argsort(label, kind="stable")
-    same = label[order][1:] == label[order][:-1]
-    return np.stack([order[:-1][same], order[1:][same]], axis=1)

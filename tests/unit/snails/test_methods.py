@@ -1,17 +1,11 @@
-"""Near-duplicates: what is found, what is not, and what a split makes of it."""
+"""Near-duplicates: what is found and what is not."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from parity_nb.images import ImageSet, reencode_jpeg, resize
-from parity_nb.snails.methods import (
-    RADIUS,
-    near_duplicates,
-    perceptual_hash,
-    split_groups,
-)
+from parity_nb.images import reencode_jpeg, resize
+from parity_nb.snails.methods import RADIUS, near_duplicates, perceptual_hash
 from parity_nb.symmetry import half_turn, half_turn_parity, mirror, roll
 
 
@@ -115,46 +109,3 @@ def test_floats_have_the_hash_of_their_levels():
     normalised = (images.float() / 255 - 0.5) / 0.25
     pair = np.bitwise_count(perceptual_hash(images) ^ perceptual_hash(normalised)).sum(-1)
     assert pair.max() <= 4  # grey levels are rounded in one and not in the other
-
-
-# --- groups for the split
-
-
-def numbered(images, **columns) -> ImageSet:
-    return ImageSet(images, pd.DataFrame(columns), "numbered")
-
-
-def test_groups_join_observations_through_twins():
-    """0 and 1: one observation; 2: mirror twin of 1; 3 with 2 in an observation; 4, 5 alone."""
-    images = pictures(6)
-    images[2] = mirror(images[1])
-    groups = split_groups(numbered(images, observation=[7, 7, 8, 8, 9, 10]))
-    assert len(set(groups[:4])) == 1
-    assert len({groups[0], groups[4], groups[5]}) == 3
-
-
-def test_no_picture_has_a_twin_on_the_other_side():
-    images = pictures(60)
-    both = torch.cat([images, mirror(images), brighter(images)])
-    photos = numbered(both, observation=np.arange(180), picture=np.tile(np.arange(60), 3))
-    photos.meta["group"] = split_groups(photos)
-    for fold in range(5):
-        train, test = photos.split(fold, by="group")
-        assert not set(train.meta["picture"]) & set(test.meta["picture"])
-        assert len(test) == 36
-    train, test = photos.split(by="observation")
-    assert set(train.meta["picture"]) & set(test.meta["picture"])  # what the groups are for
-
-
-def test_any_columns_may_hold_images_together():
-    images = pictures(5)
-    photos = numbered(images, user=["a", "b", "a", "c", "b"], day=[1, 2, 3, 3, 4])
-    assert len(set(split_groups(photos, together=()))) == 5
-    by_user = split_groups(photos, together=["user"])
-    assert by_user[0] == by_user[2] and by_user[1] == by_user[4] and len(set(by_user)) == 3
-    assert len(set(split_groups(photos, together=["user", "day"]))) == 2
-
-
-def test_an_unknown_column_is_named():
-    with pytest.raises(KeyError, match=r"no metadata column 'observation'; there are \['user'\]"):
-        split_groups(numbered(pictures(2), user=[1, 2]))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from chapter_code import chapter_code
 from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
@@ -17,25 +18,15 @@ from parity_nb.images import SVG_WIDTH, ImageSet, read_images, square
 from parity_nb.making import command_line as cli
 from parity_nb.making import report
 from parity_nb.saliency import occlusion
-from parity_nb.snails import yours
 from parity_nb.snails.world.drawn_shells import CLOCK, draw_shells
-from parity_nb.snails.yours import (
-    Refusal,
-    Verdict,
-    belongs_together,
-    control,
-    cover,
-    demand,
-    forward_test,
-    gather,
-    judge,
-    marked,
-    one_each,
-    pieces,
-    places,
-)
 from parity_nb.statistics import joint_null, positive_fraction, smallest_fraction
 from parity_nb.symmetry import dihedral, equivariance_error, mirror, parity
+
+code = chapter_code("snails/your-images")
+Refusal, Verdict, gather, control = code.Refusal, code.Verdict, code.gather, code.control
+belongs_together, pieces, demand = code.belongs_together, code.pieces, code.demand
+one_each, forward_test, judge = code.one_each, code.forward_test, code.judge
+marked, places, cover = code.marked, code.places, code.cover
 
 FIVE = float(stats.norm.sf(5))
 
@@ -320,7 +311,7 @@ def test_the_control_mirrors_what_was_read_and_not_what_was_resized(tmp_path, mo
         small[..., :4] = 0
         return small
 
-    monkeypatch.setattr(yours, "square", careless)
+    monkeypatch.setattr(code, "square", careless)
     np.save(tmp_path / "s.npy", 1 + noise(40, 1, 33, 30) // 2)
     tossed = control(gather(tmp_path, 24), seed=0)
     assert 8 < tossed.meta.mirrored.sum() < 32
@@ -382,6 +373,49 @@ def test_tables_that_do_not_fit(shells, tmp_path, content, together, text):
         belongs_together(shells, parity(), 40, together, table)
 
 
+def pictures(n):
+    return torch.from_numpy(noise(n, 3, 64, 64))
+
+
+def brighter(images):
+    return (images.float() * 0.8 + 40).clamp(0, 255).to(torch.uint8)
+
+
+def numbered(images, **columns) -> ImageSet:
+    return ImageSet(images, pd.DataFrame(columns), "numbered")
+
+
+def test_groups_join_observations_through_twins():
+    """0 and 1: one observation; 2: mirror twin of 1; 3 with 2 in an observation; 4, 5 alone."""
+    images = pictures(6)
+    images[2] = mirror(images[1])
+    groups = code.split_groups(numbered(images, observation=[7, 7, 8, 8, 9, 10]), ["observation"])
+    assert len(set(groups[:4])) == 1
+    assert len({groups[0], groups[4], groups[5]}) == 3
+
+
+def test_no_picture_has_a_twin_on_the_other_side():
+    images = pictures(60)
+    both = torch.cat([images, mirror(images), brighter(images)])
+    photos = numbered(both, observation=np.arange(180), picture=np.tile(np.arange(60), 3))
+    photos.meta["group"] = code.split_groups(photos, ["observation"])
+    for fold in range(5):
+        train, test = photos.split(fold, by="group")
+        assert not set(train.meta["picture"]) & set(test.meta["picture"])
+        assert len(test) == 36
+    train, test = photos.split(by="observation")
+    assert set(train.meta["picture"]) & set(test.meta["picture"])  # what the groups are for
+
+
+def test_any_columns_may_hold_images_together():
+    images = pictures(5)
+    photos = numbered(images, user=["a", "b", "a", "c", "b"], day=[1, 2, 3, 3, 4])
+    assert len(set(code.split_groups(photos))) == 5
+    by_user = code.split_groups(photos, ["user"])
+    assert by_user[0] == by_user[2] and by_user[1] == by_user[4] and len(set(by_user)) == 3
+    assert len(set(code.split_groups(photos, ["user", "day"]))) == 2
+
+
 @pytest.mark.parametrize("parts", [2, 4, 5])
 def test_parts_are_equal_disjoint_and_keep_groups_whole(parts):
     groups = np.arange(60) // 3
@@ -421,7 +455,7 @@ def stub(images, group, steps, seed):
 
 
 def test_forward_counts_are_binomial_where_those_of_cross_validation_are_not(monkeypatch):
-    monkeypatch.setattr(yours, "train", stub)
+    monkeypatch.setattr(code, "train", stub)
     forward, crossed, cut = [], [], pieces(np.arange(160), 4, 0)
     parts = [(np.setdiff1d(np.arange(160), part), part) for part in cut]
     for seed in range(200):
@@ -443,7 +477,7 @@ def test_no_part_is_tested_by_a_network_that_has_seen_it_or_a_later_one(monkeypa
         seen.append((set(images.flatten().tolist()), seed))
         return lambda x: torch.ones(len(x))
 
-    monkeypatch.setattr(yours, "train", spy)
+    monkeypatch.setattr(code, "train", spy)
     cut = pieces(np.arange(20), 4, 0)
     forward_test(torch.arange(20.0).reshape(20, 1, 1, 1), cut, parity(), 0, 7)
     assert seen == [(set(np.concatenate(cut[:k]).tolist()), 7 + k) for k in (1, 2, 3)]
@@ -454,7 +488,7 @@ def test_no_part_is_tested_by_a_network_that_has_seen_it_or_a_later_one(monkeypa
 def test_the_trained_function_is_odd_for_any_channels_and_scale(channels, dtype):
     x = torch.from_numpy(noise(24, channels, 24, 24)).to(dtype)
     x = 1e-4 * x if dtype.is_floating_point else x
-    odd = yours.train(x, parity(), steps=2, seed=0, passes=1)
+    odd = code.train(x, parity(), steps=2, seed=0, passes=1)
     f = odd(x)
     assert f.std() > 0
     assert (odd(mirror(x)) + f).abs().max() < 1e-5 * f.std()
@@ -462,7 +496,7 @@ def test_the_trained_function_is_odd_for_any_channels_and_scale(channels, dtype)
 
 def test_training_repeats_itself_and_depends_on_its_seed():
     x = torch.from_numpy(noise(24, 3, 24, 24))
-    one, again, other = (yours.train(x, parity(), 2, seed, 1)(x) for seed in (0, 0, 1))
+    one, again, other = (code.train(x, parity(), 2, seed, 1)(x) for seed in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
@@ -511,7 +545,7 @@ def test_images_that_are_their_own_mirror_images_are_refused():
         judge(few, torch.ones(30), np.arange(30), 5.0)
     with pytest.raises(Refusal, match="f is zero for 30 of 30"):
         judge(torch.ones(30), torch.zeros(30), np.arange(30), 5.0)
-    assert yours.count(torch.zeros(30), np.arange(30)) == "every f is zero, nothing to count"
+    assert code.count(torch.zeros(30), np.arange(30)) == "every f is zero, nothing to count"
 
 
 # --- where
@@ -561,7 +595,7 @@ def test_of_a_map_without_a_place_not_all_is_covered():
 
 def gather_of(x):
     meta = pd.DataFrame({"path": range(len(x))})
-    return yours.Gathered(ImageSet(x, meta), mirror(x), x, {}, meta[:0], {})
+    return code.Gathered(ImageSet(x, meta), mirror(x), x, {}, meta[:0], {})
 
 
 def test_the_mark_lies_right_in_about_half():
