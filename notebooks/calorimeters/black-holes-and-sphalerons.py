@@ -51,8 +51,12 @@ from parity_nb.calorimeters.classify import (
     train,
 )
 from parity_nb.calorimeters.data import labelled
-from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
-from parity_nb.calorimeters.networks import CLASSIFIERS
+from parity_nb.calorimeters.methods.hypotheses import (
+    counting_power,
+    events_needed,
+    likelihood_power,
+)
+from parity_nb.calorimeters.networks.classifiers import CLASSIFIERS
 from parity_nb.data import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance, published

@@ -43,7 +43,9 @@ import torch
 
 from parity_nb import symmetry
 from parity_nb.audit import audit_pipeline
-from parity_nb.calorimeters import acceptance, merging, violation
+from parity_nb.calorimeters.methods import acceptance
+from parity_nb.calorimeters.world import subsystems as merging
+from parity_nb.calorimeters.world import violation
 from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.networks import CylinderNet
 from parity_nb.plotting import CYCLE, use_style

@@ -38,14 +38,14 @@ import pandas as pd
 import torch
 from scipy.optimize import minimize_scalar
 
-from parity_nb.calorimeters.acceptance import (
+from parity_nb.calorimeters.methods.acceptance import (
     pair_probability,
     quality_given,
     real_partner,
     recorded,
 )
-from parity_nb.calorimeters.merging import CELLS, VIEWS, channels, simulate
-from parity_nb.calorimeters.violation import bound, truth
+from parity_nb.calorimeters.world.subsystems import CELLS, VIEWS, channels, simulate
+from parity_nb.calorimeters.world.violation import bound, truth
 from parity_nb.data import choose
 from parity_nb.networks import CylinderNet
 from parity_nb.objectives import which_is_real

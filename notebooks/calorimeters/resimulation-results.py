@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from parity_nb.calorimeters.disc import CONCENTRATION, DETECTORS
+from parity_nb.calorimeters.world.disc import CONCENTRATION, DETECTORS
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, load_evidence, provenance, published
 from parity_nb.tables import NOT_RUN, summarise

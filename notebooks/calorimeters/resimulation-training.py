@@ -40,9 +40,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parity_nb.calorimeters.disc import DETECTORS, copies, draw_events, log_likelihood_ratio
-from parity_nb.calorimeters.disc_networks import NETWORKS
-from parity_nb.calorimeters.ensemble import SCHEMES, auc, efficiency, make_ensemble, train
+from parity_nb.calorimeters.methods.resimulation import (
+    SCHEMES,
+    auc,
+    efficiency,
+    make_ensemble,
+    train,
+)
+from parity_nb.calorimeters.networks.cell_lists import NETWORKS
+from parity_nb.calorimeters.world.disc import DETECTORS, copies, draw_events, log_likelihood_ratio
 from parity_nb.data import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance

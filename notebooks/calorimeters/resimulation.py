@@ -36,7 +36,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parity_nb.calorimeters.disc import (
+from parity_nb.calorimeters.methods.resimulation import SCHEMES, auc, make_ensemble, train
+from parity_nb.calorimeters.networks.cell_lists import NETWORKS
+from parity_nb.calorimeters.world.disc import (
     ANGLES,
     DETECTORS,
     OBLONG,
@@ -49,8 +51,6 @@ from parity_nb.calorimeters.disc import (
     turn_images,
     turn_images_as_published,
 )
-from parity_nb.calorimeters.disc_networks import NETWORKS
-from parity_nb.calorimeters.ensemble import SCHEMES, auc, make_ensemble, train
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance
 from parity_nb.symmetry import equivariance_error, identity

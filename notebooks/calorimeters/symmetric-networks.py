@@ -43,7 +43,7 @@ from parity_nb import symmetry as sym
 from parity_nb.calorimeters.augmentation import SCHEMES
 from parity_nb.calorimeters.classify import correct, logits, prepare, recipe, train
 from parity_nb.calorimeters.data import labelled
-from parity_nb.calorimeters.networks import (
+from parity_nb.calorimeters.networks.classifiers import (
     CLASSIFIERS,
     detector_group,
     published_variants,

@@ -46,7 +46,11 @@ from parity_nb.calorimeters.augmentation import (
     published_selection,
 )
 from parity_nb.calorimeters.data import CLASSES
-from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
+from parity_nb.calorimeters.methods.hypotheses import (
+    counting_power,
+    events_needed,
+    likelihood_power,
+)
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, load_evidence, provenance, published
 from parity_nb.tables import beside_published, percent, summarise

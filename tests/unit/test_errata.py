@@ -21,20 +21,24 @@ from torchvision.transforms import CenterCrop
 
 from parity_nb.calorimeters.augmentation import PUBLISHED_NAMES as NAMES
 from parity_nb.calorimeters.augmentation import PUBLISHED_SLOTS, published_selection
-from parity_nb.calorimeters.disc import (
+from parity_nb.calorimeters.files import read_images, write_images
+from parity_nb.calorimeters.methods.hypotheses import counting_power, likelihood_power
+from parity_nb.calorimeters.networks.classifiers import (
+    PlainNet,
+    published_variants,
+    symmetry_averaging,
+)
+from parity_nb.calorimeters.world.disc import (
     UNIFORM,
     draw_events,
     turn_images,
     turn_images_as_published,
 )
-from parity_nb.calorimeters.files import read_images, write_images
-from parity_nb.calorimeters.hypotheses import counting_power, likelihood_power
-from parity_nb.calorimeters.networks import PlainNet, published_variants, symmetry_averaging
-from parity_nb.calorimeters.world.generator import CLASSES
+from parity_nb.calorimeters.world.hard_process import CLASSES
 from parity_nb.data import project_root
 from parity_nb.networks import PublishedNet
 from parity_nb.neutrinos.networks import PrintedMobileNet, weights
-from parity_nb.neutrinos.scores import purity_efficiency
+from parity_nb.neutrinos.methods import purity_efficiency
 from parity_nb.objectives import mean_over_std
 from parity_nb.records import published
 from parity_nb.statistics import positive_fraction

@@ -10,8 +10,12 @@ from sklearn.metrics import roc_auc_score
 from parity_nb.calorimeters import augmentation, classify
 from parity_nb.calorimeters import data as samples
 from parity_nb.calorimeters.files import write_images
-from parity_nb.calorimeters.hypotheses import counting_power, events_needed, likelihood_power
-from parity_nb.calorimeters.networks import cylinder
+from parity_nb.calorimeters.methods.hypotheses import (
+    counting_power,
+    events_needed,
+    likelihood_power,
+)
+from parity_nb.calorimeters.networks.classifiers import cylinder
 from parity_nb.records import published
 from parity_nb.statistics import accuracy, paired, roc_area
 from parity_nb.symmetry import half_turn, mirror, roll

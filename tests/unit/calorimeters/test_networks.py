@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from parity_nb.calorimeters.networks import (
+from parity_nb.calorimeters.networks.classifiers import (
     CLASSIFIERS,
     CylinderClassifier,
     PlainNet,

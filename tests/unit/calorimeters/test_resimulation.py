@@ -6,7 +6,16 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from parity_nb.calorimeters.disc import (
+from parity_nb.calorimeters.methods.resimulation import (
+    SCHEMES,
+    Ensemble,
+    auc,
+    make_ensemble,
+    objective,
+    train,
+)
+from parity_nb.calorimeters.networks.cell_lists import FCN, NETWORKS, PFN, InvariantNet
+from parity_nb.calorimeters.world.disc import (
     ANGLES,
     CONCENTRATION,
     DETECTORS,
@@ -22,15 +31,6 @@ from parity_nb.calorimeters.disc import (
     turn,
     turn_images,
     turn_images_as_published,
-)
-from parity_nb.calorimeters.disc_networks import FCN, NETWORKS, PFN, InvariantNet
-from parity_nb.calorimeters.ensemble import (
-    SCHEMES,
-    Ensemble,
-    auc,
-    make_ensemble,
-    objective,
-    train,
 )
 from parity_nb.data import project_root
 from parity_nb.making.chapters import chapters

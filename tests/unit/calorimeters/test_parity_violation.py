@@ -8,7 +8,7 @@ import torch
 from scipy import integrate
 
 from parity_nb.audit import audit_pipeline
-from parity_nb.calorimeters.acceptance import (
+from parity_nb.calorimeters.methods.acceptance import (
     REGIONS,
     efficiency,
     pair_probability,
@@ -16,7 +16,9 @@ from parity_nb.calorimeters.acceptance import (
     real_partner,
     recorded,
 )
-from parity_nb.calorimeters.merging import (
+from parity_nb.calorimeters.world.cylinder_detector import REACH as NATIVE_REACH
+from parity_nb.calorimeters.world.cylinder_detector import Detector
+from parity_nb.calorimeters.world.subsystems import (
     CELLS,
     CHANNELS,
     REACH,
@@ -29,7 +31,7 @@ from parity_nb.calorimeters.merging import (
     simulate,
     subsystems,
 )
-from parity_nb.calorimeters.violation import (
+from parity_nb.calorimeters.world.violation import (
     CHUNK,
     LAWS,
     MASS,
@@ -45,8 +47,6 @@ from parity_nb.calorimeters.violation import (
     pseudoscalar,
     truth,
 )
-from parity_nb.calorimeters.world.cylinder_detector import REACH as NATIVE_REACH
-from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.statistics import optimum, positive_fraction, quality
 from parity_nb.symmetry import equivariance_error, half_turn, mirror, roll
 

@@ -15,10 +15,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.violation import Decays, batches
 from parity_nb.calorimeters.world import cylinder_detector as detectors
 from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.calorimeters.world.particles import CHARGED_HADRON, MUON, NEUTRAL_HADRON, Particles
+from parity_nb.calorimeters.world.violation import Decays, batches
 
 SIZES = {
     "tracker": (64, 100),

@@ -18,7 +18,7 @@ import torch
 from scipy.special import expit, logit
 from torch import Tensor
 
-from parity_nb.calorimeters.violation import Decays, mirrored
+from parity_nb.calorimeters.world.violation import Decays, mirrored
 from parity_nb.statistics import Quality
 
 SEEN = 0.1
