@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path("src").resolve()))
 
-from parity_nb.making.chapters import Preset, module_files, renders, renders_for
+from parity_nb.making.chapters import Preset, batches, prepared
 
 PRESET = config.get("preset", "quick")
 BUILD = f"build/{PRESET}"
@@ -23,13 +23,16 @@ COMMITTED = [
 ]  # a preset's own records stand for the committed ones of its name
 PAGES = [path for path in Path("book").rglob("*") if path.is_file() and "records" not in path.parts]
 PACKAGE = sorted(str(path) for path in Path("src/parity_nb").rglob("*.py"))
-RENDERS = renders(RUNS.values())
+BATCHES = batches(RUNS.values())
 IMAGE = config.get("image", "docker://parity-nb:latest")
 
 
 wildcard_constraints:
     chapter="[^/]+/[^/]+",
     run="[^/]+",
+    part="[^/]+",
+    maker="[^/]+",
+    together="[^/]+",
 
 
 def records(chapter):
@@ -42,13 +45,23 @@ def records(chapter):
 def needs(wildcards):
     """What a run of a chapter is made from."""
     run = RUNS[wildcards.chapter, wildcards.run]
-    chapter = run.chapter
-    files = [str(chapter.source), *map(str, chapter.modules)]
-    for name in chapter.reads:
+    files = [str(run.chapter.source), *map(str, run.modules)]
+    for name in run.chapter.reads:
         files += records(name)
-    if renders_for(run):
-        files.append(f"{BUILD}/rendered/{run.parameters['images']}.txt")
+    if run.batch:
+        files.append(f"{BUILD}/prepared/{'/'.join(run.batch)}.txt")
     return files
+
+
+def made_from(wildcards):
+    """What the data sets of one maker are made from."""
+    return [str(path) for path in prepared(Path("."))[wildcards.part].made_from(wildcards.maker)]
+
+
+def sets(wildcards):
+    """Names of the data sets that are made in one go."""
+    names = BATCHES[wildcards.part, wildcards.maker, wildcards.together]
+    return " ".join(shlex.quote(name) for name in names)
 
 
 def settings(wildcards):
@@ -84,20 +97,20 @@ rule site:
         f"PARITY_NB_BUILD={BUILD} parity-nb site {PRESET}"
 
 
-rule render:
+rule prepare:
     input:
-        [str(path) for path in module_files(["parity_nb.snails.living"], Path("src"))],
+        made_from,
     output:
-        f"{BUILD}/rendered/{{images}}.txt",
+        f"{BUILD}/prepared/{{part}}/{{maker}}/{{together}}.txt",
     params:
-        sets=lambda wildcards: " ".join(":".join(pair) for pair in RENDERS[int(wildcards.images)]),
+        sets=sets,
     threads: workflow.cores or 1
     resources:
         mem_mb=4000,
     container:
         IMAGE
     shell:
-        "parity-nb render {params.sets} --images {wildcards.images} > {output}"
+        "parity-nb prepare {wildcards.part} {params.sets} > {output}"
 
 
 rule chapter:

@@ -18,9 +18,15 @@ from statistics import median
 import numpy as np
 import torch
 
-from parity_nb.calorimeters.world import generator as events
 from parity_nb.calorimeters.world.cylinder_detector import SEGMENTATIONS, Detector
-from parity_nb.calorimeters.world.particles import Particles
+from parity_nb.calorimeters.world.generator import make_class
+from parity_nb.calorimeters.world.particles import (
+    CHARGED_HADRON,
+    ELECTRON,
+    NEUTRAL_HADRON,
+    PHOTON,
+    Particles,
+)
 
 RUNS = 3
 
@@ -44,8 +50,8 @@ def one_by_one(particles: Particles) -> np.ndarray:
         phi, eta, energy = p.phi.numpy(), p.eta.numpy(), p.energy.numpy()
         kind, charge = p.kind.numpy(), p.charge.numpy()
         layers = (
-            (np.isin(kind, (events.PHOTON, events.ELECTRON)), energy),
-            (np.isin(kind, (events.CHARGED_HADRON, events.NEUTRAL_HADRON)), energy),
+            (np.isin(kind, (PHOTON, ELECTRON)), energy),
+            (np.isin(kind, (CHARGED_HADRON, NEUTRAL_HADRON)), energy),
             (charge != 0, p.pt.numpy()),
         )
         pictures.append(
@@ -63,10 +69,10 @@ def main() -> None:
     n = options.events
     torch.set_num_threads(options.threads)
     found = {
-        "black holes": rate(lambda: events.black_holes(n), n),
-        "sphalerons": rate(lambda: events.sphalerons(n), n),
+        "black holes": rate(lambda: make_class("BH_n4_M10", n), n),
+        "sphalerons": rate(lambda: make_class("SPH_9", n), n),
     }
-    particles = events.sphalerons(n)
+    particles = make_class("SPH_9", n)
     for name in SEGMENTATIONS:
         found[f"detector, {name}"] = rate(lambda name=name: Detector(name).images(particles), n)
     few = particles[: max(1, n // 10)]

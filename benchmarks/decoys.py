@@ -14,11 +14,10 @@ import time
 from statistics import median
 
 import torch
-from torch.func import functional_call, grad, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from parity_nb.discovery.decoy import Adam, DecoyNet, fresh, moved
-from parity_nb.discovery.templates import pixel_grid
+from parity_nb.discovery.methods.decoys import Adam, DecoyNet, fresh, gradients
+from parity_nb.discovery.world.templates import pixel_grid
 from parity_nb.training import fabric
 
 TURNS = 5
@@ -41,7 +40,7 @@ def alone(width: int, pixels: int, device: torch.device, steps: int = 100) -> fl
     for _ in range(steps):
         pixel = torch.randint(len(xy), (pixels,), device=device)
         adam.zero_grad()
-        binary_cross_entropy_with_logits(net(xy[pixel]), tone[pixel]).backward()
+        binary_cross_entropy_with_logits(net(xy[pixel])[0], tone[pixel]).backward()
         adam.step()
     finish(device)
     return (time.perf_counter() - start) / steps
@@ -49,21 +48,17 @@ def alone(width: int, pixels: int, device: torch.device, steps: int = 100) -> fl
 
 def stacked(n: int, width: int, pixels: int, device: torch.device) -> float:
     """Seconds a step and network of `n` networks."""
-    weights = moved(fresh(n, width), device)
-    net, adam = DecoyNet(width).to("meta"), Adam(weights, 0.02)
+    networks = fresh(n, width, device=device)
+    adam = Adam(networks.weights, 0.02)
     xy = pixel_grid(32).to(device)
     tone = (torch.rand(n, len(xy)) < 0.5).float().to(device)
 
-    def loss(w, x, y):
-        return binary_cross_entropy_with_logits(functional_call(net, w, (x,)), y)
-
-    gradient = vmap(grad(loss), in_dims=(0, None, 0))
     steps = max(5, 400 // n) if device.type == "cpu" else 50
     finish(device)
     start = time.perf_counter()
     for _ in range(steps):
         pixel = torch.randint(len(xy), (pixels,), device=device)
-        adam.step(weights, gradient(weights, xy[pixel], tone[:, pixel]))
+        adam.step(networks.weights, gradients(networks, xy[pixel], tone[:, pixel]))
     finish(device)
     return (time.perf_counter() - start) / steps / n
 

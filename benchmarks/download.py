@@ -23,9 +23,9 @@ from pathlib import Path
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from photo_server import Fault, PhotoServer, jpeg
+from photo_server import Fault, PhotoServer, changed, jpeg
 
-from parity_nb.snails.download import Limits, changed, download, read_manifest
+from parity_nb.snails.files.download import Limits, download, read_manifest
 
 LIMITS = Limits(workers=8, per_second=1e6, backoff=0.02)
 PASSING = ["429", ("429", "1"), "503", "500", "cut", "cut"]

@@ -3,13 +3,15 @@
     python benchmarks/neutrinos.py            2,000 events, a minute or two
     python benchmarks/neutrinos.py --full     and 8,000, some minutes more
 
-The source's steps are those of Shokar (2020) with the fewest repairs, `neutrinos.published`.  Both
-read the same simulated file, both make the join and both selections, and must agree event by event.
+The source's steps are those of Shokar (2020) with the fewest repairs; they and our cuts stand in the
+chapter `neutrinos/pixel-maps`.  Both read the same simulated file, both make the join and both
+selections, and must agree event by event.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,24 +19,27 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from parity_nb.neutrinos import published
-from parity_nb.neutrinos.cuts import NUE, NUMU
-from parity_nb.neutrinos.files import read_index
-from parity_nb.neutrinos.reconstruction import write_simulated
-from parity_nb.neutrinos.simulate import EVERYWHERE, events
+from parity_nb.neutrinos.files.hdf5 import read_index
+from parity_nb.neutrinos.files.reconstruction import write_simulated
+from parity_nb.neutrinos.world.simulate import EVERYWHERE, events
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from chapter_code import chapter_code
+
+code = chapter_code("neutrinos/pixel-maps")
 
 
 def ours(path: Path) -> dict[str, set[int]]:
     """Rows of the events that pass."""
-    index = read_index([path], {"numu": NUMU, "nue": NUE})
+    index = read_index([path], {"numu": code.NUMU, "nue": code.NUE})
     return {name: set(index["row"][index[name]]) for name in ("numu", "nue")}
 
 
 def theirs(path: Path) -> dict[str, set[int]]:
     """The same, step by step."""
     with h5py.File(path) as file:
-        joined = published.join(file)
-        lost = {"numu": set(published.mu_cuts(file)), "nue": set(published.e_cuts(file))}
+        joined = code.printed_join(file)
+        lost = {"numu": set(code.mu_cuts(file)), "nue": set(code.e_cuts(file))}
     return {
         name: {row for key, (row, _, _) in joined.items() if key not in keys}
         for name, keys in lost.items()

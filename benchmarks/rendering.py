@@ -16,8 +16,9 @@ from statistics import median
 import numpy as np
 from joblib import Parallel, delayed
 
-from parity_nb.snails.mesh import snail_mesh
-from parity_nb.snails.studio import Studio, check_opengl, isotropic_cameras
+from parity_nb.snails.world.model_snail import snail_mesh
+from parity_nb.snails.world.offscreen import check_opengl
+from parity_nb.snails.world.studio import Studio, isotropic_cameras
 
 RUNS = 3
 GREY = {"right": "lightgrey", "left": "lightgrey"}

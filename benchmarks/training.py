@@ -30,9 +30,9 @@ from tqdm.auto import tqdm
 from parity_nb.images import IMAGENET_MEAN, IMAGENET_STD, ImageSet
 from parity_nb.networks import NETWORKS, PublishedNet
 from parity_nb.objectives import mean_over_std
-from parity_nb.snails.mesh import snail_mesh
-from parity_nb.snails.sets import MODEL_SETS, PUBLISHED_IMAGES, develop, model_set
-from parity_nb.snails.studio import Studio, isotropic_cameras
+from parity_nb.snails.data.model_sets import MODEL_SETS, PUBLISHED_IMAGES, develop, model_set
+from parity_nb.snails.world.model_snail import snail_mesh
+from parity_nb.snails.world.studio import Studio, isotropic_cameras
 from parity_nb.statistics import positive_fraction
 from parity_nb.symmetry import GROUPS, Symmetrised, half_turn_parity
 from parity_nb.training import Recipe, evaluate, fabric, fit

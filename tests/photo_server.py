@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from parity_nb.snails.inaturalist import COLUMNS
+from parity_nb.snails.files.download import read_manifest
+from parity_nb.snails.files.inaturalist import COLUMNS
 
 Fault = str | tuple[str, str]
 """What goes wrong with one request: an HTTP status such as "404"; (status, Retry-After);
@@ -33,6 +35,15 @@ def jpeg(number: int, pixels: int = 16) -> bytes:
     file = io.BytesIO()
     Image.fromarray(levels).save(file, "JPEG")
     return file.getvalue()
+
+
+def changed(folder: Path) -> pd.DataFrame:
+    """The manifest's rows whose photograph is gone or has another checksum; reads every file."""
+    rows = read_manifest(folder)
+    rows = rows[rows["status"] == "ok"]
+    files = [folder / file for file in rows["file"]]
+    now = [hashlib.sha256(f.read_bytes()).hexdigest() if f.is_file() else "" for f in files]
+    return rows[rows["sha256"] != now]
 
 
 class PhotoServer:
@@ -75,7 +86,7 @@ class PhotoServer:
         self._http.server_close()
 
     def table(self, numbers) -> pd.DataFrame:
-        """A table of these photographs, as `parity_nb.snails.inaturalist` makes them."""
+        """A table of these photographs, as `parity_nb.snails.files.inaturalist` makes them."""
         table = pd.DataFrame({"photo": list(numbers)}).assign(**dict.fromkeys(COLUMNS[3:], "x"))
         return table.assign(
             observation=table["photo"] // 2 + 1,

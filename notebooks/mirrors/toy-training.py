@@ -71,7 +71,8 @@ control = choose("variant", variant, {"S": False, "SLR": True})
 # summed over the torus, and all eight symmetries of the square.
 
 # %%
-networks = {**NETWORKS, "torus": TorusNet, "torus-zeros": partial(TorusNet, "zeros")}
+networks = {**NETWORKS, "sharp": NETWORKS["published"]}
+networks |= {"torus": TorusNet, "torus-zeros": partial(TorusNet, "zeros")}
 torus = Recipe("torus", "adamw", 1e-2, 20, 8, "which is real", "one cycle", decay=1e-2)
 recipes = {name: make() for name, make in RECIPES.items()} | {"torus": torus, "torus-zeros": torus}
 recipe = choose("network", network, recipes)

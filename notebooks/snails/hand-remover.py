@@ -33,24 +33,33 @@
 # a GPU is found by itself.
 
 # %%
-from dataclasses import replace
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from parity_nb.snails.living import living_snails
+from numpy.typing import ArrayLike
 from scipy import stats
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
-from parity_nb.images import normalise
+from parity_nb.data import build_dir
+from parity_nb.images import ImageSet, normalise, resize, stack
 from parity_nb.networks import FastNet
+from parity_nb.objectives import which_is_real
 from parity_nb.plotting import CYCLE, NEGATIVE, POSITIVE, image_grid, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.snails import hands
+from parity_nb.snails.data.living_sets import living_snails
 from parity_nb.snails.files import hand_photographs as photographs
 from parity_nb.statistics import joint_null, positive_fraction
 from parity_nb.symmetry import (
+    Group,
     Symmetrised,
     equivariance_error,
     identity,
@@ -59,7 +68,7 @@ from parity_nb.symmetry import (
     parity,
     random_half,
 )
-from parity_nb.training import Recipe, evaluate, fit, load_weights, save_weights
+from parity_nb.training import History, Recipe, evaluate, fit, load_weights, save_weights
 
 # %% tags=["parameters"]
 pictures: int = 1600  # simulated pictures, half with hands; half to train on, half to test
@@ -73,7 +82,6 @@ seed: int = 0  # random seed of weights, batches and coins
 # %%
 use_style()
 run = Records.of("snails/hand-remover", globals(), run=("seed",))
-recipe = replace(hands.RECIPE, epochs=epochs)
 theirs = published("gibbon2023snails").set_index("name").value
 
 # %% [markdown]
@@ -93,7 +101,7 @@ train.meta.hand.value_counts().to_frame("training pictures")
 # Sixteen with hands and sixteen without, {numref}`fig-hands-pictures`.  Some hands are a few
 # fingers at the edge.
 
-# %% mystnb={"figure": {"caption": "Simulated photographs with hands (two rows above) and without (two rows below), 64 x 64 pixels each.", "name": "fig-hands-pictures"}, "image": {"alt": "Four rows of eight small pictures of snails and slugs. In the upper sixteen they sit on a palm or are held between fingers."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs with hands (two rows above) and without (two rows below), 64 x 64 pixels each.", "name": "fig-hands-pictures"}, "image": {"alt": "Four rows of eight small pictures of snails and slugs. In the upper sixteen they sit on a palm or are held between fingers."}}
 shows_hand = (train.meta.hand != "none").to_numpy()
 some = [*np.flatnonzero(shows_hand)[:16], *np.flatnonzero(~shows_hand)[:16]]
 image_grid(train.images[some])
@@ -103,12 +111,31 @@ plt.show()
 # Gibbon had no labels for snails.  He trained on people handling things, 100 Days of Hands
 # {cite}`shan2020hands`, on hands before a white wall, 11k Hands {cite}`afifi2019hands`, and on
 # things without hands, Caltech-256 {cite}`griffin2022caltech256`.  Whoever has these brings them:
-# the parameter `hand_sets` names a folder in which they lie as their authors publish them.
+# the parameter `hand_sets` names a folder in which they lie as their authors publish them.  As many
+# pictures with hands as without are drawn from them.
 
-# %%
+
+# %% tags=["hide-input"]
+def balanced(sets: list[ImageSet], images: int | None = None, seed: int = 0) -> ImageSet:
+    """As many pictures with hands as without, in random order; twice the rarer kind by default."""
+    columns = ["observation", "hand"]
+    whole = stack([ImageSet(s.images, s.meta[columns], s.name) for s in sets])
+    rng = np.random.default_rng(seed)
+    shown = (whole.meta.hand != "none").to_numpy()
+    kinds = [rng.permutation(np.flatnonzero(kind)) for kind in (shown, ~shown)]
+    wanted = min(map(len, kinds)) if images is None else images // 2
+    if wanted < 1 or min(map(len, kinds)) < wanted:
+        raise ValueError(
+            f"{len(kinds[0])} pictures with hands and {len(kinds[1])} without: cannot take "
+            f"{wanted} of each"
+        )
+    return whole[rng.permutation(np.concatenate([kind[:wanted] for kind in kinds]))]
+
+
+# %% tags=["hide-input"]
 if hand_sets:
     folder, quarter = Path(hand_sets), len(train) // 4
-    train = photographs.balanced(
+    train = balanced(
         [
             photographs.hundred_days(folder / "100doh", images=quarter, seed=seed),
             photographs.eleven_thousand(folder / "11k-hands", images=quarter, seed=seed),
@@ -121,44 +148,135 @@ if hand_sets:
 # %% [markdown]
 # ## Two rules that make a decision even
 #
-# Let $g$ be any network whose value says how much a picture looks like one with a hand.  Gibbon
-# asked it twice: a picture went if $g(x)$ *or* $g(Px)$ was above the cut.  That is, if the larger
-# of the two is.  The other rule is the projection of this book with the sign $+1$: their mean.
+# First a network $g$ whose value says how much a picture looks like one with a hand.  It is
+# ResNet-18 {cite}`he2016residual` from random weights, with one output.  At the default size its
+# layers have a quarter of their channels.
 
 
-# %%
-def or_rule(g, x):
-    return torch.maximum(g(x), g(mirror(x)))
+# %% tags=["subject"]
+class ResNet18(ResNet):
+    """ResNet-18 of torchvision with one output: (N, 3, H, W) -> (N,).
 
+    Args:
+        width: channels of the first stage; 64 is ResNet-18 itself (11.2 million weights), less is
+            the same network with all its layers narrower.
+    """
 
-def even_rule(g, x):
-    return (g(x) + g(mirror(x))) / 2
+    def __init__(self, width: int = 64) -> None:
+        self.width = width
+        super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=1)
+        if width != 64:
+            self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+            nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+            self.bn1 = nn.BatchNorm2d(width)
+            self.fc = nn.Linear(8 * width, 1)
+
+    def _make_layer(self, block, planes, blocks, *more, **options):
+        if planes == 64:
+            self.inplanes = self.width
+        return super()._make_layer(block, planes * self.width // 64, blocks, *more, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N,)."""
+        return super().forward(x).squeeze(1)
 
 
 # %% [markdown]
-# Both are unchanged when $x$ and $Px$ change places.  The package has them as modules,
-# {class}`~parity_nb.snails.hands.Largest` and {class}`~parity_nb.symmetry.Symmetrised` with the
-# group `parity().even()`; a {class}`~parity_nb.snails.hands.Remover` subtracts a cut.  They are the
-# same functions:
+# Such a network promises nothing about mirror images.  Gibbon asked his twice: a picture went if
+# $g(x)$ *or* $g(Px)$ was above the cut.  That is, if the larger of the two is.
+
+
+# %% tags=["subject"]
+class Largest(nn.Module):
+    """The largest g(h x) over a group: beyond a cut if one of the copies is, and invariant.
+
+    Args:
+        g: a module that takes (M, C, H, W) to (M,).
+        group: its elements; their signs play no part.
+    """
+
+    def __init__(self, g: nn.Module, group: Group):
+        super().__init__()
+        self.g = g
+        self.group = group
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N,)."""
+        copies = self.group.orbit(x).contiguous(memory_format=torch.channels_last)
+        return self.g(copies).reshape(len(self.group), len(x)).amax(0)
+
+
+# %% [markdown]
+# The other rule is the projection of this book with the sign $+1$: their mean.
+
+# %% tags=["subject"]
+RULES = {
+    "plain": nn.Sequential,
+    "or": lambda g: Largest(g, parity()),
+    "even": lambda g: Symmetrised(g, parity().even()),
+}
+
+# %% [markdown]
+# Both are unchanged when $x$ and $Px$ change places, as their formulas say:
 
 # %%
 torch.manual_seed(seed)
-network = hands.ResNet18(width).eval()
+network = ResNet18(width).eval()
 sample = normalise(test.images[:256])
 with torch.no_grad():
-    for rule, function in (("or", or_rule), ("even", even_rule)):
-        module = hands.Remover(network, rule).eval()
-        assert torch.allclose(module(sample), function(network, sample), atol=1e-5)
+    there, back = network(sample), network(mirror(sample))
+    for rule, expected in (("or", torch.maximum(there, back)), ("even", (there + back) / 2)):
+        assert torch.allclose(RULES[rule](network).eval()(sample), expected, atol=1e-5)
 print(f"{sum(p.numel() for p in network.parameters()):,} weights")
 
 # %% [markdown]
-# The network is ResNet-18 {cite}`he2016residual` from random weights, with one output.  At the
-# default size its layers have a quarter of their channels.  How far is the value of a mirrored
-# picture from that of the picture, as a fraction of its spread?  Before training:
+# A hand remover is a hand classifier by one of the rules and a cut: the picture goes if the score
+# minus the cut is positive.  It is kept in a file with its cut and the name of its rule, for
+# the weights of one rule would fit another without a word.
+
+
+# %% tags=["subject"]
+class Remover(nn.Module):
+    """A score minus a cut; a picture goes if that is positive.
+
+    Args:
+        g: a network (M, 3, H, W) -> (M,).
+        rule: a name in `RULES`.
+        cut: pictures with a larger score go.
+
+    Raises:
+        ValueError: for an unknown rule, or weights that were saved for another one.
+    """
+
+    def __init__(self, g: nn.Module, rule: str = "even", cut: float = 0.0):
+        super().__init__()
+        if rule not in RULES:
+            raise ValueError(f"rule = {rule!r} is none of {', '.join(RULES)}")
+        self.rule = rule
+        self.score = RULES[rule](g)
+        self.register_buffer("cut", torch.tensor(cut))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N,), positive where the picture goes."""
+        return self.score(x) - self.cut
+
+    def get_extra_state(self) -> str:
+        """The rule, saved with the weights."""
+        return self.rule
+
+    def set_extra_state(self, state: str) -> None:
+        """Refuse weights of another rule."""
+        if state != self.rule:
+            raise ValueError(f"weights of a remover by rule {state!r}, not {self.rule!r}")
+
+
+# %% [markdown]
+# How far is the value of a mirrored picture from that of the picture, as a fraction of its spread?
+# Before training:
 
 # %%
 for rule in ("plain", "or", "even"):
-    remover = hands.Remover(network, rule).eval()
+    remover = Remover(network, rule).eval()
     error = equivariance_error(remover, sample, mirror, identity).relative
     print(f"{rule:>5}: {error:.0e}")
     assert rule == "plain" or error < 1e-6
@@ -167,11 +285,39 @@ for rule in ("plain", "or", "even"):
 # ## Training
 #
 # The loss is that of {ref}`snails/training` with a sign: $-\log\sigma(f)$ for a picture with a
-# hand, $-\log\sigma(-f)$ for one without.  First the plain network:
+# hand, $-\log\sigma(-f)$ for one without.  Optimiser, rate and batch are ours, for the source says
+# nothing about them.
+
+# %% tags=["subject"]
+RECIPE = Recipe("hands", "adamw", 2e-3, 32, 4, "which is real", "one cycle", decay=1e-2)
+
+
+def fit_to_labels(
+    model: nn.Module,
+    images: Tensor,
+    positive: ArrayLike,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+) -> History:
+    """Train a score to be positive on some pictures (N, C, H, W), negative on the others."""
+    labels = np.asarray(positive, dtype=bool)
+    if labels.shape != (len(images),) or labels.all() or not labels.any():
+        raise ValueError(
+            f"{len(images)} pictures and labels of shape {labels.shape}, {labels.sum()} of them "
+            "true: each picture needs one, and both kinds are needed"
+        )
+    signs = torch.where(torch.tensor(labels), 1.0, -1.0)
+    step = lambda m: lambda x, sign: which_is_real(sign * m(normalise(x)))  # noqa: E731
+    return fit(model, (images, signs), recipe, seed, step)
+
+
+# %% [markdown]
+# First the plain network:
 
 # %%
 network.train()
-history = hands.fit_to_labels(network, train.images, shows_hand, recipe, seed)
+recipe = replace(RECIPE, epochs=epochs)
+history = fit_to_labels(network, train.images, shows_hand, recipe, seed)
 
 # %% [markdown]
 # The source symmetrised "at the point of implementation": the network is trained on its own, and
@@ -181,14 +327,14 @@ history = hands.fit_to_labels(network, train.images, shows_hand, recipe, seed)
 
 # %%
 torch.manual_seed(seed)
-from_start = hands.Remover(hands.ResNet18(width), "even")
-history_even = hands.fit_to_labels(from_start, train.images, shows_hand, recipe, seed)
+from_start = Remover(ResNet18(width), "even")
+history_even = fit_to_labels(from_start, train.images, shows_hand, recipe, seed)
 
 # %%
-removers = {rule: hands.Remover(network, rule) for rule in ("plain", "or", "even")}
+removers = {rule: Remover(network, rule) for rule in ("plain", "or", "even")}
 removers["even from the start"] = from_start
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
 for name, past in (("plain", history), ("even", history_even)):
     print(f"{name}: {past.seconds:.0f} s for {epochs} epochs of {len(train)} pictures")
 
@@ -210,6 +356,68 @@ for name, remover in removers.items():
 # of them; from the two fractions and that share follow, for such a population, the fraction that is
 # *removed*, its *purity*, the fraction that does show a hand, and the fraction with hands among
 # those that are *left*.
+
+
+# %% tags=["subject"]
+def performance(
+    score: ArrayLike,
+    hand: ArrayLike,
+    share: float | None = None,
+    cuts: Iterable[float] | None = None,
+) -> pd.DataFrame:
+    """How good a remover is at each cut, on pictures whose truth is known.
+
+    Args:
+        score: values (N,); a picture goes if its value is larger than the cut.
+        hand: whether there is a hand, (N,).
+        share: of pictures with hands in the population; that of these N by default.
+        cuts: all that make a difference by default, from removing nothing on.
+
+    Returns:
+        One row a cut: `efficiency`, `false`, `removed`, `purity`, `left`, each with its standard
+        deviation, `removed error` and so on.  What is a fraction of nothing is NaN.
+    """
+    score, hand = np.asarray(score, dtype=float), np.asarray(hand, dtype=bool)
+    if score.shape != hand.shape or score.ndim != 1 or hand.all() or not hand.any():
+        raise ValueError(
+            f"scores {score.shape} and truths {hand.shape} with {hand.sum()} hands: each score "
+            "needs a truth, and both kinds are needed"
+        )
+    share = float(hand.mean()) if share is None else share
+    if not 0 < share < 1:
+        raise ValueError(f"share = {share} must lie between 0 and 1")
+    cuts = np.unique(score)[::-1] if cuts is None else np.asarray(list(cuts), dtype=float)
+    table = {"cut": cuts}
+    for name, values in (("efficiency", score[hand]), ("false", score[~hand])):
+        gone = 1 - np.searchsorted(np.sort(values), cuts, side="right") / len(values)
+        table[name] = gone
+        table[f"{name} error"] = np.sqrt(gone * (1 - gone) / len(values))
+    return pd.DataFrame(table | in_population(table, share))
+
+
+# %% [markdown]
+# With efficiency $e$, false removals $f$ and the share $s$, the removed fraction is $se+(1-s)f$ and
+# its purity $se/(se+(1-s)f)$; what is left has the same form with $1-e$ and $1-f$.  Their errors
+# follow from those of $e$ and $f$, which are independent.
+
+
+# %% tags=["subject"]
+def in_population(counted: dict, share: float) -> dict:
+    """Removed fraction, purity and hands left, with errors, from efficiency and false removals."""
+    e, f = counted["efficiency"], counted["false"]
+    de, df = counted["efficiency error"], counted["false error"]
+    gone, stays = share * e + (1 - share) * f, share * (1 - e) + (1 - share) * (1 - f)
+    table = {"removed": gone, "removed error": np.hypot(share * de, (1 - share) * df)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for name, ours, theirs, total in (("purity", e, f, gone), ("left", 1 - e, 1 - f, stays)):
+            table[name] = share * ours / total
+            slope = share * (1 - share) / total**2
+            table[f"{name} error"] = slope * np.hypot(theirs * de, ours * df)
+    return table
+
+
+# %% [markdown]
+# Two of the removers share a network, which need not be asked three times.
 
 
 # %%
@@ -234,7 +442,7 @@ def by_rule(images):
 share = theirs["Helicoidea with hands"] / 100
 has_hand = (test.meta.hand != "none").to_numpy()
 values = by_rule(test.images)
-curves = {name: hands.performance(v[0], has_hand, share) for name, v in values.items()}
+curves = {name: performance(v[0], has_hand, share) for name, v in values.items()}
 
 # %% [markdown]
 # The source gives its operating point by what was removed, 8.9%.  It says that over 90% of that
@@ -253,7 +461,7 @@ assert left < theirs["remaining images that show hands, fewer than"] / 100
 # {numref}`fig-hands-cut` follows the even remover from left to right as its cut rises, with the
 # source's point marked.
 
-# %% mystnb={"figure": {"caption": "Purity, efficiency and hands among what is left, against the cut, of the remover that was even from the start, with binomial errors (bands), for a population of which 9.8% show hands. The dashed line is the cut that removes 8.9%, the points are what the source reports for it: purity over 90%, hence efficiency over 82%, and under 2% left. Higher cuts, which no test picture without a hand passes, are not shown.", "name": "fig-hands-cut"}, "image": {"alt": "Three curves against the cut. Purity rises, efficiency falls, and the fraction of hands that are left rises slowly. A dashed vertical line crosses them at the source's removed fraction."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Purity, efficiency and hands among what is left, against the cut, of the remover that was even from the start, with binomial errors (bands), for a population of which 9.8% show hands. The dashed line is the cut that removes 8.9%, the points are what the source reports for it: purity over 90%, hence efficiency over 82%, and under 2% left. Higher cuts, which no test picture without a hand passes, are not shown.", "name": "fig-hands-cut"}, "image": {"alt": "Three curves against the cut. Purity rises, efficiency falls, and the fraction of hands that are left rises slowly. A dashed vertical line crosses them at the source's removed fraction."}}
 curve = curves["even from the start"]
 at = curve.iloc[(curve.removed - removed).abs().argmin()]
 figure, ax = plt.subplots()
@@ -279,9 +487,9 @@ def judged(score):
     """Performance of each half at the cut that removes enough of the other half, together."""
     half, cut = np.arange(len(test)) % 2 == 0, np.empty(len(test))
     for judge in (half, ~half):
-        choose = hands.performance(score[~judge], has_hand[~judge], share)
+        choose = performance(score[~judge], has_hand[~judge], share)
         cut[judge] = choose.cut[(choose.removed - removed).abs().argmin()]
-    row = hands.performance(score - cut, has_hand, share, cuts=[0.0]).iloc[0]
+    row = performance(score - cut, has_hand, share, cuts=[0.0]).iloc[0]
     row["cut"] = cut.mean()
     return row
 
@@ -295,7 +503,7 @@ for name in ("removed", "purity", "efficiency", "left"):
 # %% [markdown]
 # {numref}`fig-hands-purity` shows what each remover could do at other cuts.
 
-# %% mystnb={"figure": {"caption": "Purity against efficiency of four removers for a population of which 9.8% show hands; points with binomial errors are at 8.9% removed, chosen on other pictures. The black corner is the source's claim for photographs: at least so pure and so efficient.", "name": "fig-hands-purity"}, "image": {"alt": "Four curves of purity against efficiency that fall from the upper left to the lower right, each with one point with error bars, and a black corner that opens to the upper right at 82 per cent and 90 per cent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Purity against efficiency of four removers for a population of which 9.8% show hands; points with binomial errors are at 8.9% removed, chosen on other pictures. The black corner is the source's claim for photographs: at least so pure and so efficient.", "name": "fig-hands-purity"}, "image": {"alt": "Four curves of purity against efficiency that fall from the upper left to the lower right, each with one point with error bars, and a black corner that opens to the upper right at 82 per cent and 90 per cent."}}
 figure, ax = plt.subplots()
 for colour, (name, curve) in zip(CYCLE, curves.items(), strict=False):
     shown = curve[curve.false > 0]
@@ -312,22 +520,32 @@ plt.show()
 # ## For other chapters
 #
 # The remover that was even from the start is kept, with its cut, in a file; who wants to filter a
-# set loads it.  {func}`~parity_nb.snails.hands.remove_hands` divides a set into what stays and what
-# goes: L2 and L3, if the set is L1.  Its decisions are also what `removed` of
-# {func}`~parity_nb.snails.living.living_set` takes in place of the truth.
+# set loads it.  It divides a set into what stays and what goes: L2 and L3, if the set is L1.  Its
+# decisions are also what `removed` of {func}`~parity_nb.snails.data.living_sets.living_set` takes
+# in place of the truth.
+
+
+# %% tags=["subject"]
+def remove_hands(images: ImageSet, remover: nn.Module) -> tuple[ImageSet, ImageSet]:
+    """The pictures that stay and those that go, with the columns `hand score` and `hand found`."""
+    score = evaluate(remover, images).numpy()
+    meta = images.meta.assign(**{"hand score": score, "hand found": score > 0})
+    marked = ImageSet(images.images, meta, images.name)
+    return marked[np.flatnonzero(score <= 0)], marked[np.flatnonzero(score > 0)]
+
 
 # %%
 from_start.cut.fill_(float(points.cut["even from the start"]))
-path = save_weights(from_start, hands.remover_path())
-reloaded = load_weights(hands.Remover(hands.ResNet18(width), "even"), path)
-stays, taken = hands.remove_hands(test, reloaded)
+path = save_weights(from_start, build_dir() / "weights/snails/hand-remover.pt")
+reloaded = load_weights(Remover(ResNet18(width), "even"), path)
+stays, taken = remove_hands(test, reloaded)
 assert len(stays) + len(taken) == len(test)
 print(f"{(taken.meta.hand != 'none').mean():.0%} of {len(taken)} removed test pictures show hands")
 
 # %% [markdown]
 # {numref}`fig-hands-removed` redraws Figure 4 of the source.
 
-# %% mystnb={"figure": {"caption": "The first 32 test pictures that the remover takes out (half of the test pictures show hands).", "name": "fig-hands-removed"}, "image": {"alt": "Four rows of eight small pictures, nearly all of them of snails and slugs in human hands."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The first 32 test pictures that the remover takes out (half of the test pictures show hands).", "name": "fig-hands-removed"}, "image": {"alt": "Four rows of eight small pictures, nearly all of them of snails and slugs in human hands."}}
 image_grid(taken.images[:32])
 plt.show()
 
@@ -344,14 +562,64 @@ plt.show()
 # fraction than $\tfrac12+\tfrac12 E|a|$ ({ref}`mirrors/testing-for-asymmetry`), so that is
 # $\tfrac12(1+u)$, where $u$ is the share of the pictures that stay *although their mirror images
 # would go*.  The damage can be computed before any search: ask the remover twice.
-#
+
+
+# %% tags=["subject"]
+@dataclass(frozen=True)
+class OneSided:
+    """What a decision leaves of a world in which each picture is as likely as its mirror image.
+
+    Attributes:
+        both: number of pairs, a picture and its mirror image, of which both stay.
+        one: number of pairs of which one stays.
+        none: number of pairs of which none stays.
+    """
+
+    both: int
+    one: int
+    none: int
+
+    @property
+    def share(self) -> float:
+        """Fraction of what stays whose mirror image goes."""
+        return self.one / (2 * self.both + self.one)
+
+    @property
+    def error(self) -> float:
+        """Standard deviation of `share`, from that of a binomial fraction of the pairs."""
+        pairs = self.both + self.one
+        q = self.one / pairs  # share = q / (2 - q)
+        return float(2 / (2 - q) ** 2 * np.sqrt(q * (1 - q) / pairs))
+
+    @property
+    def largest_fraction(self) -> float:
+        """The largest positive fraction that an odd function can find in what stays.
+
+        Of a pair that stays each is as likely as the other, and the best guess is right half of
+        the time; what stays alone can be known.  Together (1 + share) / 2.
+        """
+        return (1 + self.share) / 2
+
+
+def one_sided(goes: ArrayLike, mirror_goes: ArrayLike) -> OneSided:
+    """Compare the decisions about pictures, (N,), with those about their mirror images, (N,)."""
+    goes, mirror_goes = np.asarray(goes, dtype=bool), np.asarray(mirror_goes, dtype=bool)
+    if goes.shape != mirror_goes.shape:
+        raise ValueError(f"decisions {goes.shape} and, of mirror images, {mirror_goes.shape}")
+    none, one, both = np.bincount(2 - goes.astype(int) - mirror_goes, minlength=3).tolist()
+    if none == len(goes):
+        raise ValueError(f"all {none} pictures go, and so do their mirror images: raise the cut")
+    return OneSided(both, one, none)
+
+
+# %% [markdown]
 # For comparison here is one that is as uneven as can be, trained to find left hands only.
 
 # %%
 torch.manual_seed(seed)
-left_only = hands.Remover(hands.ResNet18(width), "plain")
+left_only = Remover(ResNet18(width), "plain")
 is_left = (train.meta.hand == "left").to_numpy()
-history_left = hands.fit_to_labels(left_only, train.images, is_left, recipe, seed)
+history_left = fit_to_labels(left_only, train.images, is_left, recipe, seed)
 
 # %% [markdown]
 # Its cut takes as many training pictures as show left hands; the others keep the cuts that were
@@ -365,7 +633,7 @@ cuts["left hands only"] = np.quantile(training_values["left hands only"][0], 1 -
 
 # %%
 goes = {name: [v > cuts[name] for v in pair] for name, pair in values.items()}
-damage = {name: hands.one_sided(*pair) for name, pair in goes.items()}
+damage = {name: one_sided(*pair) for name, pair in goes.items()}
 
 # %% [markdown]
 # In a symmetric world with a hand in every second picture, the largest positive fraction that any
@@ -380,7 +648,7 @@ assert damage["left hands only"].one > 0
 # %% [markdown]
 # {numref}`fig-hands-mirror` shows where that comes from.
 
-# %% mystnb={"figure": {"caption": "Value of the mirrored picture against value of the picture, for test pictures without hands (grey), with left ones (blue) and with right ones (red); positive values go. Left: even from the start, all on the diagonal. Right: trained on left hands only; pictures in the lower right quarter go although their mirror images stay, those in the upper left quarter stay although theirs go.", "name": "fig-hands-mirror"}, "image": {"alt": "Two scatter plots. On the left all points lie on the diagonal. On the right most blue points lie below the diagonal and most red ones above it, and all scatter widely."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Value of the mirrored picture against value of the picture, for test pictures without hands (grey), with left ones (blue) and with right ones (red); positive values go. Left: even from the start, all on the diagonal. Right: trained on left hands only; pictures in the lower right quarter go although their mirror images stay, those in the upper left quarter stay although theirs go.", "name": "fig-hands-mirror"}, "image": {"alt": "Two scatter plots. On the left all points lie on the diagonal. On the right most blue points lie below the diagonal and most red ones above it, and all scatter widely."}}
 colours = {"none": "0.7", "left": NEGATIVE, "right": POSITIVE}
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
 for ax, name in zip(axes, ("even from the start", "left hands only"), strict=True):
@@ -406,7 +674,7 @@ plt.show()
 for name in ("plain", "left hands only"):
     alone = stay = 0.0
     for weight, kind in ((share, has_hand), (1 - share, ~has_hand)):
-        pairs = hands.one_sided(*(g[kind] for g in goes[name]))
+        pairs = one_sided(*(g[kind] for g in goes[name]))
         alone += weight * pairs.one / kind.sum()
         stay += weight * (2 * pairs.both + pairs.one) / kind.sum()
     u = alone / stay
@@ -471,7 +739,7 @@ for name, found in searches.items():
 # %% [markdown]
 # {numref}`fig-hands-detection` shows all the p-values.
 
-# %% mystnb={"figure": {"caption": "Distribution of the p-values of searches for parity violation in symmetric worlds, of which a remover has taken its share. Without a violation it follows the grey diagonal; the dotted line is at 5%.", "name": "fig-hands-detection"}, "image": {"alt": "Cumulative distributions of p-values. That of the even remover follows the diagonal; that of the plain network lies above it, and that of the remover of left hands only rises steeply at small values."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Distribution of the p-values of searches for parity violation in symmetric worlds, of which a remover has taken its share. Without a violation it follows the grey diagonal; the dotted line is at 5%.", "name": "fig-hands-detection"}, "image": {"alt": "Cumulative distributions of p-values. That of the even remover follows the diagonal; that of the plain network lies above it, and that of the remover of left hands only rises steeply at small values."}}
 figure, ax = plt.subplots(figsize=(5.2, 3.8))
 for colour, (name, p) in zip(CYCLE, p_values.items(), strict=False):
     ax.ecdf(p, color=colour, label=name)
@@ -499,17 +767,69 @@ assert null > 0.001
 # Python of that ({doc}`/book/running`), it is asked about two hundred test pictures and their
 # mirror images.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input"]
+MEDIAPIPE = "PARITY_NB_HANDS_PYTHON"
+SCRIPT = """
+import sys
+import mediapipe, numpy
+images = numpy.load(sys.argv[1])
+with mediapipe.solutions.hands.Hands(static_image_mode=True, max_num_hands=2) as hands:
+    with open(sys.argv[2], "w") as out:
+        for image in images:
+            found = hands.process(numpy.ascontiguousarray(image)).multi_handedness or []
+            out.write(" ".join(h.classification[0].label for h in found) + "\\n")
+"""
+
+
+class NoMediaPipeError(RuntimeError):
+    """MediaPipe is not here, or does not run."""
+
+
+# %% [markdown]
+# Its labels are meant for pictures of a selfie camera, which are mirrored: what it calls left is a
+# right hand.
+
+
+# %% tags=["hide-input"]
+def true_hand(labels: list[str]) -> str:
+    """One of "left", "right", "both" and "none" from MediaPipe's words for one picture."""
+    hands = {{"Left": "right", "Right": "left"}[label] for label in labels}
+    return "both" if len(hands) > 1 else hands.pop() if hands else "none"
+
+
+def mediapipe_hands(images: Tensor, python: str | None = None, size: int = 320) -> list[str]:
+    """Which hands MediaPipe 0.10.14 sees in each of uint8 (N, 3, H, W), enlarged to `size`."""
+    python = python or os.environ.get(MEDIAPIPE)
+    skipped = "MediaPipe is skipped:"
+    if not python:
+        raise NoMediaPipeError(f"{skipped} {MEDIAPIPE} names no Python of an environment with it")
+    with tempfile.TemporaryDirectory() as folder:
+        pictures, answers = Path(folder) / "pictures.npy", Path(folder) / "answers.txt"
+        np.save(pictures, resize(images, size).permute(0, 2, 3, 1).numpy())
+        command = [python, "-c", SCRIPT, str(pictures), str(answers)]
+        # a notebook's backend of matplotlib, which MediaPipe imports, is not there
+        there = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, env=there)
+        except OSError as error:
+            raise NoMediaPipeError(f"{skipped} cannot run {python}: {error}") from error
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            raise NoMediaPipeError(f"{skipped} {python} ended with: {last}")
+        return [true_hand(line.split()) for line in answers.read_text().split("\n")[:-1]]
+
+
+# %% tags=["nbval-ignore-output", "hide-input"]
 some = slice(200)
 try:
     seen = [
-        np.array(hands.mediapipe_hands(x)) != "none"
+        np.array(mediapipe_hands(x)) != "none"
         for x in (test.images[some], mirror(test.images[some]))
     ]
     print(f"MediaPipe finds {seen[0][has_hand[some]].mean():.0%} of the hands and sees some in")
     print(f"{seen[0][~has_hand[some]].mean():.0%} of the other pictures; it answers differently")
     print(f"about {(seen[0] != seen[1]).mean():.0%} of the mirror images")
-except hands.NoMediaPipeError as reason:
+except NoMediaPipeError as reason:
     print(reason)
 
 # %% [markdown]

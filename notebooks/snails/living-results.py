@@ -46,11 +46,12 @@ from parity_nb.networks import NETWORKS
 from parity_nb.plotting import SIGNED, image_grid, signed_norm, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.saliency import inside, occlusion
-from parity_nb.snails.living import shells_of_test, train_and_test
+from parity_nb.snails.data.living_sets import first_of_each, living_set, living_shells
+from parity_nb.snails.data.splits import train_and_test
 from parity_nb.statistics import joint_null, paired, positive_fraction
 from parity_nb.symmetry import GROUPS, Symmetrised, mirror
 from parity_nb.tables import beside_published, percent, summarise
-from parity_nb.training import evaluate, load_weights
+from parity_nb.training import RECIPES, evaluate, load_weights
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
@@ -281,13 +282,13 @@ for name in mixture.columns if len(mixture) > 1 else []:
 
 # %% [markdown]
 # The second term needs left-handed snails.  How the networks that were trained on the sets
-# answer to either hand:
+# answer to either chirality:
 
 # %%
-hands = study[(study.variant == "S") & study.name.str.endswith(("right-handed", "left-handed"))]
-hands = hands[(hands.recipe == recipe) & hands.dataset.isin(["L2", "L5"])]
+either = study[(study.variant == "S") & study.name.str.endswith(("right-handed", "left-handed"))]
+either = either[(either.recipe == recipe) & either.dataset.isin(["L2", "L5"])]
 answers = []
-for (dataset, name), part in hands.groupby(["dataset", "name"]):
+for (dataset, name), part in either.groupby(["dataset", "name"]):
     n = part.n.astype(float)
     p = (part.value.astype(float) * n).sum() / n.sum()
     error = (p * (1 - p) / n.sum()) ** 0.5
@@ -299,7 +300,7 @@ pd.DataFrame(answers, columns=columns).set_index(["dataset", "name"])
 # ## The networks interchanged
 #
 # In L6 the photographs of L2 meet the network that was trained on their control.  It was told that
-# there is no handedness; the source found 50.8 ± 0.3% all the same, and called it small.  Two
+# there is no chirality; the source found 50.8 ± 0.3% all the same, and called it small.  Two
 # readings.  A network with *fresh* weights is trained on SLR: it is some odd function, nobody has
 # fixed its sign, and if it has anything to do with shells the fraction lies on either side of one
 # half.  Or the network is *shared*: the source's code has one network object, trains it on S and
@@ -352,7 +353,7 @@ def network_of(dataset):
     """This build's network of a set, variant S, fast recipe, its test photographs and fold."""
     chosen = this_build[(this_build.dataset == dataset) & (this_build.variant == "S")]
     row = chosen[chosen.recipe == "fast"].sort_values("seed").iloc[0]
-    model = Symmetrised(NETWORKS[row.recipe](), GROUPS[row.group]())
+    model = Symmetrised(NETWORKS[RECIPES[row.recipe]().network](), GROUPS[row.group]())
     load_weights(model, build_dir() / "weights/snails" / f"{Path(row.file).stem}.pt")
     _, test = train_and_test(dataset, "S", int(row.images), fold=row.seed % 5)
     return model, test, int(row.images), int(row.seed % 5)
@@ -379,7 +380,8 @@ assert gap < 1e-3
 # that is another photograph's.
 
 # %%
-shells = shells_of_test("L2", photographs, fold)[: len(sample)]
+_, drawn = living_set("L2", living_shells(photographs)).split(fold=fold, by="observation")
+shells = first_of_each(drawn).images[: len(sample), 0] > 127  # in the order of the test images
 visible = shells.flatten(1).any(1)
 known = torch.nn.functional.adaptive_avg_pool2d(shells[visible].float(), 8)
 perfect, wrong = inside(known, shells[visible]), inside(known.roll(1, 0), shells[visible])
@@ -416,7 +418,7 @@ plt.show()
 
 # %% [markdown]
 # A small p-value of the fresh network is no fault: shells are where the contrast is, and any function
-# answers to contrast.  So that a map lies on the shell does not say that its *hand* is read.  What
+# answers to contrast.  So that a map lies on the shell does not say that its *chirality* is read.  What
 # training adds is the difference between the two networks, and that is worth as much as the
 # positive fraction above is beyond one half.
 #

@@ -54,13 +54,20 @@ from torchvision.transforms.v2.functional import to_pil_image
 from parity_nb.images import ImageSet, resize, to_grey
 from parity_nb.plotting import image_grid, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.snails import living
-from parity_nb.snails.animals import SPECIES, TAXA
-from parity_nb.snails.download import Limits, download, photographs, read_manifest
+from parity_nb.snails.data.living_sets import (
+    LIVING_SETS,
+    draw_photographs,
+    first_of_each,
+    living_set,
+    living_shells,
+    living_snails,
+)
+from parity_nb.snails.data.rendering import PIXELS
+from parity_nb.snails.files.download import Limits, download, photographs, read_manifest
+from parity_nb.snails.files.inaturalist import from_export
 from parity_nb.snails.methods import near_duplicates
-from parity_nb.snails.field import PIXELS, Field, draw_photograph
-from parity_nb.snails.inaturalist import from_export
-from parity_nb.snails.living import LIVING_SETS, first_of_each, living_set, living_snails
+from parity_nb.snails.world.animals import SPECIES, TAXA
+from parity_nb.snails.world.field import Field, draw_photograph
 from parity_nb.statistics import joint_null, positive_fraction
 from parity_nb.symmetry import mirror, mirror_where
 
@@ -226,7 +233,7 @@ kinds[["name", "family", "taxon", "shell", "right"]].iloc[::2]
 # %% [markdown]
 # In most species one snail in a hundred is wound the other way.  In nature it is one in 40,000 of
 # the garden snails {cite}`gibbon2023snails`, but then none would be seen here.  Door snails
-# (Clausiliidae) are left-handed as a family, one species of Helicoidea is, and one has both hands
+# (Clausiliidae) are left-handed as a family, one species of Helicoidea is, and one has both kinds
 # {cite}`schilthuizen2005`.  Slugs have no shell, and our slugs are their own mirror images; a real
 # one is not quite, since it breathes through a hole on its right side.
 #
@@ -246,19 +253,19 @@ image_grid(living_set("L1", everyone).images[:64], columns=16)
 plt.show()
 
 # %% [markdown]
-# Every picture carries its truth.  Here is how the hands of shells are shared out:
+# Every picture carries its truth.  Here is how the chiralities of shells are shared out:
 
 # %%
 truth = everyone.meta
-pd.crosstab(truth["taxon"], truth["handedness"])
+pd.crosstab(truth["taxon"], truth["chirality"])
 
 # %% [markdown]
-# So in this set a network that sees every shell's hand, and answers "right-handed", would be right
+# So in this set a network that sees every shell's chirality, and answers "right-handed", would be right
 # this often among Helicoidea:
 
 # %%
 helicoidea = truth[(truth["taxon"] == "Helicoidea") & (truth["hand"] == "none")]
-right = (helicoidea["handedness"] == "right").mean()
+right = (helicoidea["chirality"] == "right").mean()
 run.record("right-handed among Helicoidea", float(right), n=len(helicoidea))
 assert right > 0.85
 
@@ -267,7 +274,7 @@ assert right > 0.85
 # shell in one plain colour.
 
 # %% mystnb={"figure": {"caption": "Simulated photographs with the outline of the shell in white, as the renderer knows it. Slugs have none.", "name": "fig-living-masks"}, "image": {"alt": "Two rows of eight pictures of snails and slugs; a white line runs around each shell."}}
-masks = living.shell_masks(images, seed)
+masks = living_shells(images, seed).images[:, 0] > 127
 fig = image_grid(population.images[:16])
 for ax, mask in zip(fig.axes, masks, strict=False):
     ax.contour(mask, levels=[0.5], colors="white", linewidths=1) if mask.any() else None
@@ -304,7 +311,7 @@ plt.show()
 # fail is worth nothing, so we also ask for the human hand's side, which must fail.
 
 # %%
-drawn = [photo for _, photo in living.photographs(draws, seed, burst=1)]
+drawn = [photo for _, photo in draw_photographs(draws, seed, burst=1)]
 alone = pd.DataFrame([vars(photo) for photo in drawn if photo.hand == "none"])
 for name in ("heading", "roll", "shift", "sun_azimuth"):
     p = float(stats.ks_2samp(alone[name][::2], -alone[name][1::2]).pvalue)

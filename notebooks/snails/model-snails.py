@@ -32,33 +32,42 @@
 # OpenGL in software is enough; a GPU renders faster.
 
 # %%
+import io
+import json
 import tempfile
+import zipfile
 from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pyvista as pv
 import torch
+from IPython.display import IFrame
 from scipy import stats
 from torchvision.transforms.v2.functional import center_crop
+from trame_vtk.modules.vtk import serializers
+from trame_vtk.tools.vtksz2html import write_html
 
+from parity_nb.data import build_dir
 from parity_nb.images import normalise, reencode_jpeg, resize, to_grey
 from parity_nb.plotting import image_grid, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.snails.mesh import Shell, handedness, read_mesh, snail_mesh
-from parity_nb.snails.scenes import face_to_face, interactive, picture
-from parity_nb.snails.sets import MODEL_SETS, PIXELS, develop, model_sets
-from parity_nb.snails.studio import Cameras, Studio, isotropic_cameras
+from parity_nb.snails.data.model_sets import MODEL_SETS, PIXELS, develop, model_sets
+from parity_nb.snails.files.mesh import read_mesh
+from parity_nb.snails.world.model_snail import snail_mesh, with_chirality
+from parity_nb.snails.world.shell import Shell
+from parity_nb.snails.world.studio import Cameras, Studio, isotropic_cameras
 from parity_nb.statistics import positive_fraction
-from parity_nb.symmetry import equivariance_error, mirror, mirror_where, random_half
+from parity_nb.symmetry import equivariance_error, mirror, mirror_where, random_half, reflect
 
 # %% tags=["parameters"]
 images: int = 64  # screenshots with which each step of the pipeline is audited
 gallery: int = 64  # pictures in each batch that is shown
 cameras: int = 20000  # cameras in the test of uniformity
 mesh: str = ""  # path of a right-handed STL, OBJ or PLY model; empty for the book's own snail
-seed: int = 0  # random seed of cameras, hands and coins
+seed: int = 0  # random seed of cameras, chiralities and coins
 
 # %%
 use_style()
@@ -103,23 +112,23 @@ shells = [
     Shell(expansion=1.5, translation=2.2),
     Shell(expansion=3.5, translation=1.0, whorls=3),
 ]
-side = Cameras(np.array([[0.3, -1, 0.3]]) / 1.18**0.5, np.array([[0.0, 0, 1]]))
-grey = {"right": "lightgrey", "left": "lightgrey"}
+SIDE = Cameras(np.array([[0.3, -1, 0.3]]) / 1.18**0.5, np.array([[0.0, 0, 1]]))
+GREY = {"right": "lightgrey", "left": "lightgrey"}
 
 
 # %%
-def portrait(model, hand="right", camera=side, colours=grey, size=256):
+def portrait(model, camera=SIDE, colours=GREY, size=256):
     with Studio(model, size) as studio:
-        return next(studio.shoot(camera, [hand], colours))
+        return next(studio.shoot(camera, ["right"], colours))
 
 
-# %% mystnb={"figure": {"caption": "Four snails with shells from Raup's model: the book's own, one that climbs less, a slender one that grows slowly and climbs far, and one whose whorls grow so fast that they hardly touch.", "name": "fig-snail-raup"}, "image": {"alt": "Four grey snails that look to the right, with a globular shell, a nearly flat one, a slender tall one, and one with a large last whorl and a small spire."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Four snails with shells from Raup's model: the book's own, one that climbs less, a slender one that grows slowly and climbs far, and one whose whorls grow so fast that they hardly touch.", "name": "fig-snail-raup"}, "image": {"alt": "Four grey snails that look to the right, with a globular shell, a nearly flat one, a slender tall one, and one with a large last whorl and a small spire."}}
 portraits = np.stack([portrait(snail_mesh(shell=s)) for s in shells])
 image_grid(portraits.transpose(0, 3, 1, 2), columns=4).set_size_inches(8, 2)
 plt.show()
 
 # %% [markdown]
-# ## Which hand?
+# ## Which chirality?
 #
 # The rule for shells {cite}`gibbon2023snails`: face the spire, with the opening pointing
 # downwards.  If the opening lies to the right of the spiral, the shell is right-handed.  Our
@@ -137,24 +146,43 @@ def opening_lies(centre_line):
 
 # %% [markdown]
 # Geometry has another word for the same thing.  A coil that advances like a corkscrew has
-# positive *torsion*, whichever way it is turned, and `handedness` reports the sign of that.
+# positive *torsion* $(\dot x \times \ddot x) \cdot \dddot x$, whichever way it is turned, and
+# `chirality` reports the sign of that.
+
+
+# %% tags=["subject"]
+def chirality(centre_line):
+    """The chirality of a coil, "right" or "left", from points (N, 3) on its centre line."""
+    first = np.gradient(centre_line, axis=0)
+    second = np.gradient(first, axis=0)
+    third = np.gradient(second, axis=0)
+    binormal = np.cross(first, second)
+    torsion = np.einsum("ij,ij->i", binormal, third)
+    bound = np.linalg.norm(binormal, axis=1) * np.linalg.norm(third, axis=1)
+    mean = torsion.sum() / bound.sum()
+    if abs(mean) < 1e-9:
+        raise ValueError("a flat coil is its own mirror image: it has no chirality")
+    return "right" if mean > 0 else "left"
+
+
+# %% [markdown]
 # The two must agree, for our shell, for its mirror image, and for all shells of the figure.
 
 # %%
 for s in shells:
     line = s.surface()[:, :-1].mean(axis=1)
-    twin = line * [1, -1, 1]
-    print(opening_lies(line), handedness(line), "| mirrored:", opening_lies(twin), handedness(twin))
-    assert opening_lies(line) == handedness(line) == "right"
-    assert opening_lies(twin) == handedness(twin) == "left"
+    twin = reflect(line, 1)
+    print(opening_lies(line), chirality(line), "| mirrored:", opening_lies(twin), chirality(twin))
+    assert opening_lies(line) == chirality(line) == "right"
+    assert opening_lies(twin) == chirality(twin) == "left"
 
 # %% [markdown]
 # A coil that does not climb lies in a plane, and the mirror image in that plane is the coil
-# itself.  Such a shell has no hand, and asking for it is refused:
+# itself.  Such a shell has no chirality, and asking for it is refused:
 
 # %%
 try:
-    handedness(Shell(translation=0).surface()[:, :-1].mean(axis=1))
+    chirality(Shell(translation=0).surface()[:, :-1].mean(axis=1))
 except ValueError as error:
     print(error)
 
@@ -164,11 +192,77 @@ except ValueError as error:
 # whole snail, point by point:
 
 # %%
-left = read_mesh(mesh, hand="left") if mesh else snail_mesh("left")
-assert np.array_equal(left.points, right.points * [1, -1, 1])
+left = read_mesh(mesh, "left") if mesh else snail_mesh("left")
+assert np.array_equal(left.points, reflect(right.points, 1))
 print(
     f"{right.n_cells} triangles, farthest point at {np.linalg.norm(right.points, axis=1).max():.3f}"
 )
+
+# %% [markdown]
+# Put the two face to face, with the mirror upright between them.  The model was reflected in the
+# $x$-$z$ plane; half a turn makes that a reflection in the $y$-$z$ plane.
+
+
+# %%
+def face_to_face(right, gap=0.25):
+    """A model (left in the scene) and its mirror image, seen from the right-hand side."""
+    shift = right.bounds.x_max + gap / 2
+    mirrored = with_chirality(right, "left").rotate_z(180)
+    with pv.vtk_verbosity("error"):  # without a display VTK warns that it found none
+        scene = pv.Plotter(
+            off_screen=True, notebook=False, window_size=(1200, 480), lighting="none"
+        )
+    scene.add_light(pv.Light(light_type="headlight"))
+    scene.set_background("white")
+    for model, place in ((right, -shift), (mirrored, shift)):
+        scene.add_mesh(model.translate((place, 0, 0)), color="lightgrey", smooth_shading=True)
+    scene.camera.focal_point = (0, 0, 0)
+    scene.camera.position = (0, -4.2, 0.7)
+    scene.camera.up = (0, 0, 1)
+    scene.show(auto_close=False)
+    return scene
+
+
+# %% [markdown]
+# For a page the scene is packed into one file, which needs no network: a viewer in JavaScript
+# with the meshes in it.
+
+
+# %% tags=["hide-input"]
+def packed(scene):
+    """The scene in the format of the vtk.js viewer that trame-vtk ships.
+
+    Plotter.trame.export_html does the same through a local server, and on the way tries to
+    download another viewer; this needs neither.
+    """
+    serializers.initialize_serializers()
+    context, window = serializers.SynchronizationContext(), scene.render_window
+    reference = serializers.reference_id
+    described = serializers.serialize(None, window, reference(window), context, 1)
+    described["extra"] = {
+        "vtkRefId": reference(window),
+        "centerOfRotation": scene.camera.focal_point,
+        "camera": reference(scene.camera),
+    }
+    arrays = {
+        entry["hash"]: {**entry, "content": context.get_cached_data_array(entry["hash"], False)}
+        for entry in serializers.extract_array_hash(described)
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("index.json", json.dumps({"hashes": arrays, "scene": described}))
+    return file.getvalue()
+
+
+# %% tags=["hide-input"]
+def interactive(scene, name, height=380):
+    """Write the scene to build_dir()/scenes/<name>.html, which the site shows in a frame."""
+    path = build_dir() / "scenes" / f"{name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as page:
+        write_html(packed(scene), page)
+    return IFrame(f"../../_static/scenes/{name}.html", width="100%", height=height)
+
 
 # %% [markdown]
 # Turn the two around with the mouse: no way of turning makes one look like the other.  (The
@@ -178,9 +272,9 @@ print(
 scene = face_to_face(right)
 interactive(scene, "model-snail")
 
-# %% mystnb={"figure": {"caption": "Both models, each facing the mirror between them. The snail on the left has a right-handed shell: seen towards the spire, its opening is on the right. The snail on the right is left-handed. Figure 2 of Gibbon (2023), redrawn.", "name": "fig-snail-hands"}, "image": {"alt": "Two grey snails face to face, mirror images of each other. Both show the spire of the shell; the opening is to the right of the spiral in the left picture and to the left of it in the right picture."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both models, each facing the mirror between them. The snail on the left has a right-handed shell: seen towards the spire, its opening is on the right. The snail on the right is left-handed. Figure 2 of Gibbon (2023), redrawn.", "name": "fig-snail-hands"}, "image": {"alt": "Two grey snails face to face, mirror images of each other. Both show the spire of the shell; the opening is to the right of the spiral in the left picture and to the left of it in the right picture."}}
 fig, ax = plt.subplots(figsize=(8, 3.2))
-ax.imshow(picture(scene))
+ax.imshow(scene.screenshot(return_img=True))
 ax.set_axis_off()
 plt.show()
 
@@ -243,7 +337,7 @@ for name in pose:
 for one, other in (("height", "azimuth"), ("height", "roll"), ("azimuth", "roll")):
     assert stats.spearmanr(pose[one], pose[other]).pvalue > 0.001
 
-# %% mystnb={"figure": {"caption": "Height, azimuth and roll of the cameras, each scaled to run from 0 to 1. Black lines: uniform. Grey: the mistake of drawing the polar angle uniformly.", "name": "fig-snail-cameras"}, "image": {"alt": "Three flat histograms on their black lines. In the first one a grey outline rises at both ends."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Height, azimuth and roll of the cameras, each scaled to run from 0 to 1. Black lines: uniform. Grey: the mistake of drawing the polar angle uniformly.", "name": "fig-snail-cameras"}, "image": {"alt": "Three flat histograms on their black lines. In the first one a grey outline rises at both ends."}}
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharey=True)
 axes[0].hist((1 + np.cos(theta)) / 2, bins=25, histtype="step", color="grey", density=True)
 for ax, name in zip(axes, pose, strict=True):
@@ -265,7 +359,7 @@ plt.show()
 # Each set is a film, that is models with colours and lights and a size of screenshot, and a way
 # to develop it: grey or colour, PNG or JPEG.  All end as {math}`64 \times 64` pixels.
 
-# %%
+# %% tags=["hide-input"]
 published = {"M1", "M2a-256", "M2b-256", "M2c-256", "M3"}
 table = pd.DataFrame([vars(s) for s in MODEL_SETS.values()]).set_index("name")
 table["left"] = [s.left or "none" for s in MODEL_SETS.values()]
@@ -274,13 +368,13 @@ table["from"] = ["Gibbon (2023)" if name in published else "this book" for name 
 table
 
 # %% [markdown]
-# Those of {cite}`gibbon2023snails` are M1, grey snails of both hands, which should be symmetric;
+# Those of {cite}`gibbon2023snails` are M1, grey snails of both chiralities, which should be symmetric;
 # M2, the same after a JPEG of quality 1, 20 or 90; and M3, where right-handed snails are red and
 # left-handed ones blue, which is not symmetric at all.  The report states neither the size of
 # its screenshots nor its lights; 256 pixels and a headlight are our choice.  What is ours
 # altogether:
 #
-# - **M0**, right-handed snails only, grey: is handedness seen without colour?
+# - **M0**, right-handed snails only, grey: is chirality seen without colour?
 # - **M2 at 250 pixels**, which is not a multiple of 8, the size of a JPEG block;
 # - **M1-lightkit**, M1 under PyVista's five lights instead of one at the camera;
 # - **M3-grey**, M3 after the conversion to grey.
@@ -291,42 +385,42 @@ table
 model = right if mesh else None
 wanted = [("M1", "S"), ("M3", "S"), ("M3-grey", "S"), ("M1", "SLR")]
 m1, m3, m3_grey, m1_slr = model_sets(wanted, gallery, seed, model)
-print(m1.meta["hand"].value_counts().sort_index().to_dict(), tuple(m3.images.shape))
-assert (m1.meta["hand"] == "left").sum() == gallery // 2
+print(m1.meta["chirality"].value_counts().sort_index().to_dict(), tuple(m3.images.shape))
+assert (m1.meta["chirality"] == "left").sum() == gallery // 2
 
-# %% mystnb={"figure": {"caption": "A batch of M1: grey snails, half of them left-handed. Figure 7a of Gibbon (2023), redrawn.", "name": "fig-snail-m1"}, "image": {"alt": "A grid of small pictures of grey snails in all orientations."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A batch of M1: grey snails, half of them left-handed. Figure 7a of Gibbon (2023), redrawn.", "name": "fig-snail-m1"}, "image": {"alt": "A grid of small pictures of grey snails in all orientations."}}
 image_grid(m1.images, columns=16)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "A batch of M3: right-handed snails are red, left-handed ones blue. Figure 7b of Gibbon (2023), redrawn.", "name": "fig-snail-m3"}, "image": {"alt": "A grid of small pictures of snails in all orientations, about half of them red and half blue."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A batch of M3: right-handed snails are red, left-handed ones blue. Figure 7b of Gibbon (2023), redrawn.", "name": "fig-snail-m3"}, "image": {"alt": "A grid of small pictures of snails in all orientations, about half of them red and half blue."}}
 image_grid(m3.images, columns=16)
 plt.show()
 
 # %% [markdown]
 # No colour and no orientation in {numref}`fig-snail-m3` is chiral: mirror a red snail, and it is
-# still red.  What is chiral is the *pairing* of colour and hand.  And grey does not undo it, for
+# still red.  What is chiral is the *pairing* of colour and chirality.  And grey does not undo it, for
 # red and blue are not equally bright: the weights of the conversion, close to {cite}`bt601`, give
 # them different grey levels.
 
 # %%
 snail = m3_grey.images < 250  # the background is white
-hands = m3_grey.meta["hand"].to_numpy()
-for hand in ("right", "left"):
-    chosen = torch.from_numpy(hands == hand)
+kinds = m3_grey.meta["chirality"].to_numpy()
+for kind in ("right", "left"):
+    chosen = torch.from_numpy(kinds == kind)
     level = m3_grey.images[chosen][snail[chosen]].float().mean()
-    run.record(f"mean grey level of {hand}-handed snails in M3-grey", round(level.item(), 1))
+    run.record(f"mean grey level of {kind}-handed snails in M3-grey", round(level.item(), 1))
 
 # %% [markdown]
 # So M3-grey should break parity as loudly as M3, in one channel: it is not the number of
 # channels that counts.
 #
-# Every left-handed picture has a camera of its own.  Had we photographed the two hands in mirrored
+# Every left-handed picture has a camera of its own.  Had we photographed the two kinds in mirrored
 # pairs, a picture in the test set could have its twin in the training set: a leak.  Are there
 # twins?  We mirror the left-handed pictures and look for the nearest right-handed one; a twin
 # would be at zero levels.
 
 # %%
-picked = {hand: m1.images[torch.from_numpy(hands == hand)].flatten(1).float() for hand in grey}
+picked = {kind: m1.images[torch.from_numpy(kinds == kind)].flatten(1).float() for kind in GREY}
 mirrored = mirror(picked["left"].unflatten(1, (PIXELS, PIXELS))).flatten(1)
 nearest = torch.cdist(mirrored, picked["right"]).min() / PIXELS
 run.record("root-mean-square distance of the closest pair", round(nearest.item(), 1), unit="levels")
@@ -339,19 +433,19 @@ assert nearest > 1
 # place of the camera and its roll, and the picture must come out as the mirror image of the
 # picture before.  That is a statement of the same form as for any other step,
 # $h(Px) = P\,h(x)$, and `equivariance_error` measures it.  Only the input is not a picture but
-# a scene: a hand and the cameras.
+# a scene: a chirality and the cameras.
 
 
 # %%
 def reflected(scene):
-    hand, poses = scene
-    return {"right": "left", "left": "right"}[hand], poses.mirrored()
+    kind, poses = scene
+    return {"right": "left", "left": "right"}[kind], poses.mirrored()
 
 
-def photograph(scene, size=256, lights="headlight", colours=grey):
-    hand, poses = scene
+def photograph(scene, size=256, lights="headlight", colours=GREY):
+    kind, poses = scene
     with Studio(right, size, lights) as studio:
-        shots = np.stack(list(studio.shoot(poses, [hand] * len(poses), colours)))
+        shots = np.stack(list(studio.shoot(poses, [kind] * len(poses), colours)))
     return torch.from_numpy(shots).permute(0, 3, 1, 2)
 
 
@@ -393,7 +487,7 @@ lit_off = (lit_difference > 2).double().mean().item()
 run.record("pixels off by more than 2 levels, light kit", round(lit_off, 3), n=difference.numel())
 assert lit_off > 0.05
 
-# %% mystnb={"figure": {"caption": "The same two pictures under one headlight (above) and under PyVista's light kit (below): the right-handed model, the mirror image of the left-handed model seen by the mirrored camera, and their difference, five times enlarged. The headlight gives twice the same picture; the light kit has its key light on the other side.", "name": "fig-snail-lights"}, "image": {"alt": "Two rows of three pictures. Above, two equal pictures of a snail and a white field. Below, two snails whose shading differs, and a grey difference in the shape of the snail."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same two pictures under one headlight (above) and under PyVista's light kit (below): the right-handed model, the mirror image of the left-handed model seen by the mirrored camera, and their difference, five times enlarged. The headlight gives twice the same picture; the light kit has its key light on the other side.", "name": "fig-snail-lights"}, "image": {"alt": "Two rows of three pictures. Above, two equal pictures of a snail and a white field. Below, two snails whose shading differs, and a grey difference in the shape of the snail."}}
 show = int(lit_difference.flatten(1).double().mean(1).argmax())
 pictures = [
     255 - 5 * (a[show].int() - b[show].int()).abs() if i == 2 else (a, b)[i][show]
@@ -522,7 +616,7 @@ run.record(
 )
 assert audit.loc["centre crop 64 to 63", "rms"] > audit.loc["JPEG 20, 250, grey", "rms"]
 
-# %% mystnb={"figure": {"caption": "One screenshot at JPEG quality 90, 20 and 1, as in M2c, M2b and M2a. Above at 256 pixels, Figure 6 of Gibbon (2023) redrawn; below, where the picture changes if it is mirrored before the compression and mirrored back after it, for 256 pixels and for 250. The darkest is a difference of 50 levels.", "name": "fig-snail-jpeg"}, "image": {"alt": "Three rows of three pictures. Above, a snail at high quality, with ripples, and in coarse blocks. In the middle, three nearly white pictures. Below, three pictures in which edges and blocks of the snail appear, darker from left to right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One screenshot at JPEG quality 90, 20 and 1, as in M2c, M2b and M2a. Above at 256 pixels, Figure 6 of Gibbon (2023) redrawn; below, where the picture changes if it is mirrored before the compression and mirrored back after it, for 256 pixels and for 250. The darkest is a difference of 50 levels.", "name": "fig-snail-jpeg"}, "image": {"alt": "Three rows of three pictures. Above, a snail at high quality, with ripples, and in coarse blocks. In the middle, three nearly white pictures. Below, three pictures in which edges and blocks of the snail appear, darker from left to right."}}
 qualities = (90, 20, 1)
 rows = [reencode_jpeg(plain[256][:1], q) for q in qualities]
 for size in (256, 250):
@@ -595,7 +689,7 @@ assert gap <= 1
 # ## What we found
 #
 # - The shell is right-handed by the rule for shells and by its torsion; its reflection is
-#   left-handed; a flat coil has no hand.
+#   left-handed; a flat coil has no chirality.
 # - The cameras are uniform in height, azimuth and roll.
 # - Under a headlight the studio commutes with the mirror, up to a few pixels on edges in a
 #   million.  Under PyVista's light kit a large part of the pixels does not.

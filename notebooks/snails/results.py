@@ -37,7 +37,7 @@ from parity_nb.data import build_dir
 from parity_nb.networks import NETWORKS
 from parity_nb.plotting import image_grid, use_style
 from parity_nb.records import Records, load_records, provenance, published
-from parity_nb.snails.sets import model_set
+from parity_nb.snails.data.model_sets import model_set
 from parity_nb.statistics import joint_null
 from parity_nb.symmetry import GROUPS, Symmetrised
 from parity_nb.tables import beside_published, percent, summarise
@@ -208,14 +208,14 @@ pd.DataFrame(columns).set_index(["dataset", "variant", "group"]).sort_index()
 # pictures been flipped at the end, as in the appendix of the source, the control would have
 # shown one half and proved nothing ({doc}`../../book/errata`).
 #
-# M3 in grey answers another question: does the colour still tell the hand once it has become a
+# M3 in grey answers another question: does the colour still tell the chirality once it has become a
 # brightness?  Red becomes a grey of 30 % and blue one of 11 %, so a threshold on the darkest
-# pixels should tell the hands apart, without a network.
+# pixels should tell the two apart, without a network.
 
 # %%
 grey = model_set("M3-grey", "S", 400)
 brightness = grey.images.flatten(1).float().quantile(0.02, dim=1).numpy()
-right = (grey.meta.hand == "right").to_numpy()
+right = (grey.meta.chirality == "right").to_numpy()
 gap = brightness[right].min() - brightness[~right].max()
 print(f"darkest right-handed minus brightest left-handed snail: {gap:.0f} levels")
 assert gap > 0
@@ -237,7 +237,7 @@ for recipe, group in (("fast", "dihedral"), ("sharp", "parity"), ("patient", "di
 # the `patient` one, which is the fast one for six times as long, nearly every picture.  So one
 # half was a failure of the recipe and not a symmetry.  A likely reason: in colour, a filter that
 # sees red alone sees right-handed snails alone, and what it learns about their shape has one
-# sign.  In grey both hands excite the same filters, and the network must learn the *product* of
+# sign.  In grey both kinds excite the same filters, and the network must learn the *product* of
 # shape and brightness, neither of which is worth anything alone.  One half never proves a
 # symmetry; it bounds what this network could see after this training.
 #
@@ -259,7 +259,7 @@ def framed(dataset):
     return image_grid(test[:64].images, values=evaluate(model, test[:64]))
 
 
-# %% mystnb={"figure": {"caption": "M1, grey snails of both hands: the frames are of both colours in equal numbers, since nothing in a picture tells it from the mirror image of another.", "name": "fig-results-m1"}, "image": {"alt": "Eight rows of eight grey model snails with red and blue frames."}}
+# %% mystnb={"figure": {"caption": "M1, grey snails of both chiralities: the frames are of both colours in equal numbers, since nothing in a picture tells it from the mirror image of another.", "name": "fig-results-m1"}, "image": {"alt": "Eight rows of eight grey model snails with red and blue frames."}}
 framed("M1")
 plt.show()
 
@@ -287,7 +287,7 @@ saved = run.save()
 # %% [markdown]
 # Reproduced: M3 breaks the symmetry almost maximally; its control, M1 and the other controls do
 # not break it at all.  Not reproduced: that compression is harmless.  It is where its blocks fit
-# the picture; at 250 pixels and quality 1 the harm is nearly as easy to see as the snails' hands.
+# the picture; at 250 pixels and quality 1 the harm is nearly as easy to see as the snails' chirality.
 # PyVista's default lights break the mirror as well.
 
 # %%

@@ -117,10 +117,5 @@ class CylinderNet(nn.Module):
         return self.head(self.features(x).amax(-2).flatten(1)).squeeze(1)
 
 
-NETWORKS = {
-    "published": PublishedNet,
-    "fast": FastNet,
-    "patient": FastNet,
-    "sharp": PublishedNet,
-}
-"""Networks g that go with the recipes of the same names."""
+NETWORKS = {"published": PublishedNet, "fast": FastNet}
+"""Networks g for images of three channels, which a recipe may name."""

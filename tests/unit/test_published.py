@@ -12,7 +12,7 @@ from parity_nb import images
 from parity_nb.data import project_root
 from parity_nb.networks import PublishedNet
 from parity_nb.records import published
-from parity_nb.snails import sets
+from parity_nb.snails.data import model_sets
 from parity_nb.tables import refill
 from parity_nb.training import Recipe
 
@@ -100,10 +100,10 @@ def test_image_preparation_is_the_published_one():
     assert tuple(value[f"grey from {colour}"] for colour in colours) == images.BT601
     standard = published("bt601").set_index("name").value
     assert max(abs(value[name] - standard[name]) for name in standard.index) < 0.00015
-    assert value["image size"] == sets.PIXELS
+    assert value["image size"] == model_sets.PIXELS
     for letter in "abc":
         for size in (256, 250):
-            assert sets.MODEL_SETS[f"M2{letter}-{size}"].quality == value[f"M2{letter} quality"]
+            assert model_sets.MODEL_SETS[f"M2{letter}-{size}"].quality == value[f"M2{letter} quality"]
 
 
 def test_bib_keys_are_unique():

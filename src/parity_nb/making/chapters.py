@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from fnmatch import fnmatch
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -140,17 +141,28 @@ class Chapter:
     @cached_property
     def modules(self) -> tuple[Path, ...]:
         """Files of the package that it imports, directly or through others."""
-        return module_files(_imports(self._tree), self.root / "src")
+        return self.modules_without(())
+
+    def modules_without(self, names: Collection[str]) -> tuple[Path, ...]:
+        """The same without some modules and what is imported by them alone."""
+        return module_files(_imports(self._tree), self.root / "src", names)
 
 
-def module_files(names: Iterable[str], source: Path) -> tuple[Path, ...]:
-    """Files under the folder `source` of modules, their parents and all that they import."""
+def module_files(
+    names: Iterable[str], source: Path, without: Collection[str] = ()
+) -> tuple[Path, ...]:
+    """Files under the folder `source` of modules, their parents and all that they import.
+
+    Modules named in `without` are left out, and so is what only they import.
+    """
     found: set[Path] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
         parts = name.split(".")
         for name in (".".join(parts[: i + 1]) for i in range(len(parts))):
+            if name in without:
+                break
             path = source / name.replace(".", "/")
             for file in (path.with_suffix(".py"), path / "__init__.py"):
                 if file.is_file() and file not in found:
@@ -188,6 +200,14 @@ def chapters(root: Path) -> dict[str, Chapter]:
     return {name: Chapter(name, root) for name in names}
 
 
+class Batch(NamedTuple):
+    """Data sets that are made in one go: their part, what makes them, and what they share."""
+
+    part: str
+    maker: str
+    together: str
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of a chapter.
@@ -216,6 +236,40 @@ class Run:
     def key(self) -> tuple[str, str]:
         """Chapter name and run id."""
         return self.chapter.name, self.id
+
+    @property
+    def prepared(self) -> Prepared | None:
+        """What its part says of data sets, if the run needs one that its parameters name."""
+        known = prepared(self.chapter.root).get(self.chapter.name.partition("/")[0])
+        needed = known and known.path in self.chapter.modules
+        return known if needed and set(known.parameters) <= set(self.parameters) else None
+
+    @property
+    def batch(self) -> Batch | None:
+        """The data sets that are made in one go with the one it needs; None if it needs none.
+
+        Raises:
+            ValueError: if nothing makes the set that the parameters name.
+        """
+        known = self.prepared
+        if known is None:
+            return None
+        name = str(self.parameters[known.parameters[0]])
+        for pattern, maker in known.makers.items():
+            if fnmatch(name, pattern):
+                together = run_id({key: self.parameters[key] for key in known.together})
+                return Batch(known.part, maker.rpartition(".")[2], together)
+        raise ValueError(
+            f"{self.chapter.name}: nothing makes {known.parameters[0]} = {name!r}; "
+            f"{known.path} knows {', '.join(known.makers)}"
+        )
+
+    @property
+    def modules(self) -> tuple[Path, ...]:
+        """Files of the package that it is made from: not those that make other data sets."""
+        if self.batch is None:
+            return self.chapter.modules
+        return self.chapter.modules_without(self.prepared.other_makers(self.batch.maker))
 
 
 class Preset:
@@ -281,23 +335,73 @@ def _points(grid: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(zip(grid, values, strict=True))
 
 
-def renders(runs: Iterable[Run]) -> dict[int, list[tuple[str, str]]]:
-    """Data sets of model snails that runs need: number of images -> (data set, variant) pairs.
+# --- data sets that are made before the runs
 
-    Those are the runs of chapters that import `parity_nb.snails.sets` and say by parameters
-    which set they want.
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a part says of its data sets: the literal `PREPARED` of a module of its data room.
+
+    It is a dictionary with the keys "set", names of a chapter's parameters that say which data
+    set a run needs; "together", those of them in which sets agree that are made in one go; and
+    "made by", module names by patterns of the first parameter's value.
+
+    Attributes:
+        part: name of the part.
+        module: dotted name of the module, which also has a function `prepare`.
+        path: its file.
+        parameters: the parameters that name a set.
+        together: those that sets made in one go have in common.
+        makers: pattern to dotted name of the module that makes such sets.
     """
-    wanted: dict[int, list[tuple[str, str]]] = {}
+
+    part: str
+    module: str
+    path: Path
+    parameters: tuple[str, ...]
+    together: tuple[str, ...]
+    makers: Mapping[str, str]
+
+    def made_from(self, maker: str) -> tuple[Path, ...]:
+        """Files that the sets of one maker, given by the last part of its name, are made from."""
+        source = next(p for p in self.path.parents if p.name == "src")
+        names = [name for name in self.makers.values() if name.endswith(f".{maker}")]
+        return module_files([*names, self.module], source, self.other_makers(maker))
+
+    def other_makers(self, maker: str) -> set[str]:
+        """Dotted names of the modules that make the part's other sets."""
+        return {name for name in self.makers.values() if not name.endswith(f".{maker}")}
+
+
+@cache
+def prepared(root: Path) -> dict[str, Prepared]:
+    """Parts whose data sets the pipeline makes before their chapters run, by name.
+
+    Raises:
+        ValueError: if a `PREPARED` is no literal or lacks a key.
+    """
+    found = {}
+    source = root / "src"
+    for path in sorted([*source.glob("*/*/data.py"), *source.glob("*/*/data/*.py")]):
+        for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PREPARED":
+                words = path.relative_to(source).with_suffix("").parts
+                try:
+                    says = ast.literal_eval(node.value)
+                    keys = says["set"], says["together"], says["made by"]
+                except (ValueError, TypeError, KeyError) as error:
+                    raise ValueError(f"{path}: PREPARED cannot be read: {error}") from None
+                found[words[1]] = Prepared(words[1], ".".join(words), path, *keys)
+    return found
+
+
+def batches(runs: Iterable[Run]) -> dict[Batch, list[str]]:
+    """Data sets that runs need, each named as a run is, by what makes them together."""
+    wanted: dict[Batch, list[str]] = {}
     for run in runs:
-        values = run.parameters
-        if renders_for(run):
-            pairs = wanted.setdefault(values["images"], [])
-            if (pair := (values["dataset"], values["variant"])) not in pairs:
-                pairs.append(pair)
+        if run.batch:
+            values = {name: run.parameters[name] for name in run.prepared.parameters}
+            sets = wanted.setdefault(run.batch, [])
+            if (name := run_id(values)) not in sets:
+                sets.append(name)
     return wanted
-
-
-def renders_for(run: Run) -> bool:
-    """Whether a run trains on one rendered data set, named by its parameters."""
-    imports_sets = any(path.parts[-2:] == ("snails", "sets.py") for path in run.chapter.modules)
-    return imports_sets and {"dataset", "variant", "images"} <= set(run.parameters)

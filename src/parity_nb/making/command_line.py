@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import yaml
 
 from parity_nb.data import build_dir, project_root
-from parity_nb.making.chapters import Preset, chapters
+from parity_nb.making.chapters import Preset, chapters, prepared
 from parity_nb.making.execution import execute, find_chapter, help_text, parse
 from parity_nb.making.site import assemble, build_site, keep_records, publish
 from parity_nb.tables import refill
@@ -63,10 +65,10 @@ def test_folder(
     Exit code 0: no asymmetry seen; 4: detected; 3: these images cannot tell; 2: wrong use, such
     as an unknown parameter; 1: the program failed.
     """
-    from parity_nb.making.report import CHAPTER, examine
+    from parity_nb.making.report import examine, testing_chapter
 
     try:
-        values = parse(find_chapter(CHAPTER, project_root()), parameter or [])
+        values = parse(testing_chapter(project_root()), parameter or [])
         target = output or build_dir() / "tests" / folder.resolve().name
         answer = examine(folder, values, target, progress)
     except (ValueError, KeyError, FileNotFoundError) as error:
@@ -107,28 +109,28 @@ def data(
 
 
 @app.command()
-def render(
-    sets: Annotated[list[str], typer.Argument(help="such as M3:S M3:SLR")],
-    images: Annotated[int, typer.Option(help="images in each set")],
+def prepare(
+    part: Annotated[str, typer.Argument(help="such as snails")],
+    sets: Annotated[list[str], typer.Argument(help="such as dataset=M3,variant=S,images=6000")],
 ) -> None:
-    """Render data sets of snails into the cache, which chapters share.
-
-    L1 to L6 are chosen from the same photographs, so any of them makes those of all.
-    """
-    from parity_nb.snails.living import LIVING_SETS, SHARED, living_snails
-    from parity_nb.snails.sets import model_sets
-
+    """Make data sets that chapters share beforehand, named by the chapters' parameters."""
+    known = prepared(project_root())
     try:
-        wanted = [tuple(word.split(":", 1)) for word in sets]
-        if any(len(pair) != 2 for pair in wanted):
-            raise ValueError(f"{sets}: write DATASET:VARIANT, such as M3:S")
-        models = [pair for pair in wanted if pair[0] not in (*LIVING_SETS, SHARED)]
-        alive = {variant for name, variant in wanted if (name, variant) not in models}
-        living = [living_snails(images, variant=variant) for variant in sorted(alive)]
-        for made in [*(model_sets(models, images) if models else []), *living]:
-            typer.echo(f"{made.name}: {len(made)} images")
+        if part not in known:
+            raise ValueError(f"no data sets of {part!r} are prepared, only of {', '.join(known)}")
+        wanted = [_values(word, known[part].parameters) for word in sets]
+        for made in import_module(known[part].module).prepare(wanted):
+            typer.echo(f"{made.name}: {len(made)}")
     except (ValueError, RuntimeError) as error:
         raise _fail(error) from None
+
+
+def _values(word: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters in a word such as "dataset=M3,variant=S,images=6000"."""
+    pairs = dict(pair.partition("=")[::2] for pair in word.split(","))
+    if set(pairs) != set(names):
+        raise ValueError(f"{word}: write {'=...,'.join(names)}=...")
+    return {name: yaml.safe_load(text) for name, text in pairs.items()}
 
 
 @app.command("site")

@@ -4,7 +4,16 @@ import sys
 import pytest
 from little_book import make_little_book
 
-from parity_nb.making.chapters import Chapter, Preset, chapters, module_files
+from parity_nb.making.chapters import (
+    Batch,
+    Chapter,
+    Preset,
+    Run,
+    batches,
+    chapters,
+    module_files,
+    prepared,
+)
 
 
 @pytest.fixture
@@ -56,6 +65,12 @@ def test_imports_are_followed(tmp_path):
         return {str(path.relative_to(tmp_path)) for path in module_files([name], tmp_path)}
 
     assert found("p.c") == {"p/__init__.py", "p/c.py"}
+
+    def without(name, *names):
+        return {str(path.relative_to(tmp_path)) for path in module_files([name], tmp_path, names)}
+
+    assert without("p.a", "p.b") == set(files) - {"p/b.py", "p/e.py", "p/part/f.py"}
+    assert without("p.a", "p.b", "p.part") == {"p/__init__.py", "p/a.py"}
     assert found("p.a") == set(files) - {"p/e.py", "p/part/f.py"}
     assert found("p.part.f") == {
         "p/__init__.py", "p/c.py", "p/part/__init__.py", "p/part/d.py", "p/part/f.py"
@@ -131,6 +146,65 @@ def test_presets_are_checked(book, text, message):
 def test_unknown_preset_names_the_known(book):
     with pytest.raises(FileNotFoundError, match=r"no preset 'huge'.*\['quick', 'smoke'\]"):
         Preset("huge", book)
+
+
+# --- data sets that are made before the runs
+
+
+TRAINING = "snails/training"
+
+
+def test_a_living_species_is_nothing_to_a_run_on_model_snails(root):
+    """Neither the run nor the data set that it reads is made from the animals, or the reverse."""
+    runs = {
+        run.parameters["dataset"]: run
+        for (chapter, _), run in Preset("smoke", root).runs().items()
+        if chapter == TRAINING
+    }
+    snails = prepared(root)["snails"]
+    world = root / "src/parity_nb/snails/world"
+    for dataset, own, other in (
+        ("M3", "model_snail.py", "animals.py"),
+        ("L2", "animals.py", "model_snail.py"),
+        ("L6-shared", "field.py", "studio.py"),
+    ):
+        run = runs[dataset]
+        for files in (run.modules, snails.made_from(run.batch.maker)):
+            assert world / own in files
+            assert world / other not in files
+            assert world / "shell.py" in files
+        assert root / "src/parity_nb/training.py" in run.modules
+    assert world / "animals.py" in runs["M3"].chapter.modules, "found by following all imports"
+
+
+def test_sets_of_one_size_are_made_together(root):
+    found = batches(Preset("smoke", root).runs().values())
+    assert found[Batch("snails", "model_sets", "images=400")] == [
+        "dataset=M3,variant=S,images=400",
+        "dataset=M1,variant=S,images=400",
+        "dataset=M3,variant=SLR,images=400",
+    ]
+    assert {batch.maker for batch in found} == {"model_sets", "living_sets"}
+    assert {batch.together for batch in found if batch.maker == "living_sets"} == {"images=160"}
+
+
+def test_only_chapters_that_name_a_set_need_one(root):
+    runs = Preset("smoke", root).runs()
+    assert {chapter for (chapter, _), run in runs.items() if run.batch} == {TRAINING}
+    living = runs["snails/living-snails", "page"]
+    assert living.modules == living.chapter.modules
+
+
+def test_a_set_that_nothing_makes_is_named(root):
+    with pytest.raises(ValueError, match=r"training: nothing makes dataset = 'X1'; .*splits\.py"):
+        _ = Run(chapters(root)[TRAINING], {"dataset": "X1"}, page=False).batch
+
+
+@pytest.mark.parametrize("text", ["PREPARED = dict(x=1)\n", 'PREPARED = {"set": ()}\n'])
+def test_what_a_part_says_is_a_literal_with_three_keys(book, text):
+    (book / "src/parity_nb/snails/data/splits.py").write_text(text)
+    with pytest.raises(ValueError, match=r"splits\.py: PREPARED cannot be read"):
+        prepared(book)
 
 
 def test_needs_nothing_but_pyyaml(root):

@@ -45,8 +45,9 @@ def test_parameters_of_a_chapter(book):
         (["site", "smoke"], "run `make book` first"),
         (["publish", "somewhere"], "run `make book` first"),
         (["keep", "smoke"], "lacks 3 records, such as snails/training/dataset=M3,seed=0.json"),
-        (["render", "M3", "--images", "2"], "write DATASET:VARIANT"),
-        (["render", "M9:S", "--images", "2"], "'M9' is none of"),
+        (["prepare", "snails", "dataset=M3"], "write dataset=...,variant=...,images=..."),
+        (["prepare", "snails", "dataset=M9,variant=S,images=2"], "'M9' is none of"),
+        (["prepare", "slugs", "dataset=M3"], "no data sets of 'slugs' are prepared, only of"),
         (["data", "nothing"], "unknown data set 'nothing'"),
     ],
 )

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-_FLIP = np.array([1.0, -1.0, 1.0])
+from parity_nb.symmetry import reflect
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Surface:
         """The reflection in the x-z plane."""
         return replace(
             self,
-            points=self.points * _FLIP,
-            normals=self.normals * _FLIP,
+            points=reflect(self.points, 1),
+            normals=reflect(self.normals, 1),
             faces=self.faces[:, ::-1],
         )
 

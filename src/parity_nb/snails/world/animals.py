@@ -1,11 +1,10 @@
 """Snails and slugs that look alive: species, individuals, and their coloured surfaces.
 
 The species are simulated in the likeness of the real ones whose names they carry: the shape of
-the shell (Raup's parameters), how it is carried, its colours, its usual hand.  A body is its own
-mirror image up to a bend to either side, so that a snail's shell alone is chiral.
+the shell (Raup's parameters), how it is carried, its colours, its usual chirality.  A body is its
+own mirror image up to a bend to either side, so that a snail's shell alone is chiral.
 
-Axes as in `parity_nb.snails.mesh`: x forward, y to the animal's left, z up; the foot is on z = 0
-and some two units long.
+Axes as in `parity_nb.snails.world.shell`; the foot is on z = 0 and some two units long.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from functools import cache
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from parity_nb.snails.mesh import Shell
-from parity_nb.snails.surface import Surface, join, tube, turn
+from parity_nb.snails.world.shell import ROUND, Shell, carried
+from parity_nb.snails.world.surface import Surface, join, tube, turn
 
 HELICOIDEA, OTHER, SLUG = "Helicoidea", "other Stylommatophora", "slug"
 TAXA = {HELICOIDEA: 0.625, OTHER: 0.145, SLUG: 0.23}
 """Share of each in the photographs.  The first is that of Gibbon (2023), table 4: 24,470 test
 images of L2 for 39,152 of L5."""
 REVERSED = 0.01
-"""Share of individuals of the other hand in a species that has one.  In Cornu aspersum it is 1 in
-40,000 (Gibbon 2023, section 2.4), which no test could tell from none."""
+"""Share of individuals of the rarer chirality in a species that has one.  In Cornu aspersum it is
+1 in 40,000 (Gibbon 2023, section 2.4), which no test could tell from none."""
 
 # How a shell is carried: where its apex points, on a right-handed snail.
-_ROUND, _FLAT, _TALL = (-0.35, -0.80, 0.48), (-0.15, -0.80, 0.60), (-0.88, -0.42, 0.22)
+_FLAT, _TALL = (-0.15, -0.80, 0.60), (-0.88, -0.42, 0.22)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Species:
     family: str
     taxon: str
     shell: Shell | None
-    apex: tuple[float, float, float] = _ROUND
+    apex: tuple[float, float, float] = ROUND
     size: float = 0.55
     right: float = 1 - REVERSED
     colours: tuple[str, ...] = ("#b08a58",)
@@ -147,7 +146,7 @@ class Animal:
     Attributes:
         species: what it belongs to.
         reflected: whether the surface is the reflection of the right-handed one; for a slug,
-            which has no hand, one of two equally likely postures.
+            which has no chirality, one of two equally likely postures.
         look: random seed of what the eye would not call posture: colour, bands and flecks.
         bend: curvature of the body, radians from the middle to an end.
         yaw: angle by which the shell is turned about the vertical.
@@ -164,7 +163,7 @@ class Animal:
     out: bool = True
 
     @property
-    def handedness(self) -> str:
+    def chirality(self) -> str:
         """The shell's, "right" or "left"; "none" for a slug."""
         if self.species.shell is None:
             return "none"
@@ -211,7 +210,7 @@ def draw_species(rng: np.random.Generator) -> Species:
 
 
 def draw_animal(rng: np.random.Generator) -> Animal:
-    """An individual; all but the hand of a shell is as likely as its mirror image."""
+    """An individual; all but the chirality of a shell is as likely as its mirror image."""
     species = draw_species(rng)
     slug = species.shell is None
     return Animal(
@@ -232,13 +231,7 @@ def draw_animal(rng: np.random.Generator) -> Animal:
 def _shell(shell: Shell, apex: tuple[float, float, float], size: float) -> Surface:
     """A right-handed shell on its bearer, white, its middle above the origin."""
     points = shell.surface()
-    rim = points[-1, :-1].mean(axis=0)
-    up = np.array(apex) / np.linalg.norm(apex)
-    out = np.array([0.85, 0.0, -0.55])  # where the opening lies, seen from the coiling axis
-    out -= out @ up * up
-    out /= np.linalg.norm(out)
-    # Rows are where the shell's own x, y and z axes go; a proper rotation keeps the hand.
-    placed = (points - rim) @ np.stack([out, np.cross(-up, out), -up])
+    placed = (points - points[-1, :-1].mean(axis=0)) @ carried(apex)
     placed *= 2 * size / np.linalg.norm(placed, axis=-1).max()
     low, high = placed.min(axis=(0, 1)), placed.max(axis=(0, 1))
     placed -= [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]

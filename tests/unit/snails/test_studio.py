@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from parity_nb.snails import studio as studio_module
-from parity_nb.snails.mesh import snail_mesh
-from parity_nb.snails.studio import Cameras, Studio, check_opengl, isotropic_cameras
+from parity_nb.snails.world import offscreen
+from parity_nb.snails.world.model_snail import snail_mesh
+from parity_nb.snails.world.offscreen import check_opengl
+from parity_nb.snails.world.studio import Cameras, Studio, isotropic_cameras
 
 GREY = {"right": "lightgrey", "left": "lightgrey"}
 N, SIZE = 12, 128
@@ -70,14 +71,14 @@ def test_the_studio_commutes_with_the_mirror(headlight):
     assert np.sqrt(np.mean((right - left) ** 2)) < 2
 
 
-def test_the_two_hands_are_lit_alike(headlight):
+def test_both_chiralities_are_lit_alike(headlight):
     right, left = headlight
     levels = [shots[shots < 250].mean() for shots in (right, left)]
     assert levels[0] == pytest.approx(levels[1], abs=0.5)
     assert levels[0] > 100, "a model lit from inside is black"
 
 
-def test_the_two_hands_differ_under_one_camera():
+def test_the_chiralities_differ_under_one_camera():
     cameras = isotropic_cameras(1, np.random.default_rng(3))
     with Studio(snail_mesh(), SIZE) as studio:
         right, left = studio.shoot(
@@ -95,7 +96,7 @@ def test_the_light_kit_does_not_commute():
     assert (np.abs(right - left).max(-1) > 2).mean() > 0.05
 
 
-def test_unknown_lights_and_hands_are_refused():
+def test_unknown_lights_and_chiralities_are_refused():
     with pytest.raises(ValueError, match="lights = 'candle' is none of"):
         Studio(snail_mesh(), SIZE, lights="candle")
     cameras = isotropic_cameras(1, np.random.default_rng(0))
@@ -109,7 +110,7 @@ def test_unknown_lights_and_hands_are_refused():
 def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch):
     crashed = subprocess.CompletedProcess([], -11, stdout="", stderr="")
     monkeypatch.delenv("PARITY_NB_OPENGL", raising=False)
-    monkeypatch.setattr(studio_module.subprocess, "run", lambda *words, **options: crashed)
+    monkeypatch.setattr(offscreen.subprocess, "run", lambda *words, **options: crashed)
     with pytest.raises(RuntimeError, match="no OpenGL") as caught:
         check_opengl()
     for words in ("apt-get install libegl1 libgl1-mesa-dri", "conda install", "exit status -11"):
@@ -119,6 +120,6 @@ def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch):
 def test_the_last_words_of_the_probe_are_shown(monkeypatch):
     failed = subprocess.CompletedProcess([], 1, stdout="", stderr="noise\nno EGL device\n")
     monkeypatch.delenv("PARITY_NB_OPENGL", raising=False)
-    monkeypatch.setattr(studio_module.subprocess, "run", lambda *words, **options: failed)
+    monkeypatch.setattr(offscreen.subprocess, "run", lambda *words, **options: failed)
     with pytest.raises(RuntimeError, match="ended with: no EGL device"):
         Studio(snail_mesh(), SIZE)

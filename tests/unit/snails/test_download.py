@@ -13,17 +13,16 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
-from photo_server import PhotoServer, jpeg
+from photo_server import PhotoServer, changed, jpeg
 from PIL import Image
 
-from parity_nb.snails import download as module
-from parity_nb.snails.download import (
+from parity_nb.snails.files import download as module
+from parity_nb.snails.files.download import (
     HOSTS,
     Allowance,
     DownloadError,
     Limits,
     Pace,
-    changed,
     download,
     photographs,
     read_manifest,
@@ -304,7 +303,7 @@ def test_killed_anywhere_nothing_is_lost(tmp_path):
         table = tmp_path / "table.csv"
         server.table(numbers).to_csv(table, index=False)
         code = (
-            "import pandas as pd; from parity_nb.snails.download import download, Limits\n"
+            "import pandas as pd; from parity_nb.snails.files.download import download, Limits\n"
             f"download(pd.read_csv({str(table)!r}, dtype=str), {str(tmp_path / 'in')!r},"
             " ['127.0.0.1'], Limits(per_second=1e6))"
         )

@@ -15,8 +15,14 @@ import pandas as pd
 import pytest
 import requests
 
-from parity_nb.snails import inaturalist
-from parity_nb.snails.inaturalist import COLUMNS, api_session, from_export, from_ids, from_query
+from parity_nb.snails.files import inaturalist
+from parity_nb.snails.files.inaturalist import (
+    COLUMNS,
+    api_session,
+    from_export,
+    from_ids,
+    from_query,
+)
 
 OPEN = "https://inaturalist-open-data.s3.amazonaws.com"
 
@@ -395,6 +401,7 @@ def test_a_session_keeps_the_pace_that_is_asked_for(tmp_path):
 
 def test_nobody_else_prints_through_rich():
     """Pyinaturalist installs a pretty printer on import, which empties the figures of a page."""
-    code = "import sys, parity_nb.snails.inaturalist; print(sys.displayhook is sys.__displayhook__)"
+    code = "import sys, parity_nb.snails.files.inaturalist as _; "
+    code += "print(sys.displayhook is sys.__displayhook__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr

@@ -2,7 +2,7 @@
 
 A `Photograph` lists all that is in a picture.  Its `mirrored()` is what a mirror would show, and
 every number that a mirror negates is drawn from a distribution that is symmetric about zero: so
-all but the hand of a shell and the hand of a human is as likely as its mirror image.
+all but the chirality of a shell and the hand of a human is as likely as its mirror image.
 
 Axes: z is up, the camera stands in the plane y = 0 on the side of +x, and y points to the right
 in the picture.  One unit is about half an animal.
@@ -17,13 +17,11 @@ import numpy as np
 import pyvista as pv
 from matplotlib.colors import to_rgb
 from scipy.ndimage import gaussian_filter
-from vtkmodules.util.numpy_support import vtk_to_numpy
-from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
-from parity_nb.snails.animals import Animal, draw_animal
-from parity_nb.snails.hand_model import hand_surface
-from parity_nb.snails.studio import check_opengl
-from parity_nb.snails.surface import Surface, join, tube, turn
+from parity_nb.snails.world.animals import Animal, draw_animal
+from parity_nb.snails.world.hand_model import hand_surface
+from parity_nb.snails.world.offscreen import OffScreen
+from parity_nb.snails.world.surface import Surface, join, tube, turn
 
 HANDS = 0.1
 """Share of photographs with a human hand; Gibbon (2023) counted 9.8% and 9.1%, section 3.1."""
@@ -201,8 +199,8 @@ def draw_again(first: Photograph, rng: np.random.Generator) -> Photograph:
     )
 
 
-class Field:
-    """Where the photographs are taken, off screen.
+class Field(OffScreen):
+    """Where the photographs are taken.
 
     Animals, stones and hands are rendered; the ground behind them, a plane with a texture, is
     looked up pixel by pixel, which is quicker.
@@ -215,14 +213,7 @@ class Field:
     """
 
     def __init__(self, size: int):
-        check_opengl()
-        self.size = size
-        with pv.vtk_verbosity("error"):  # as in the studio
-            self.plotter = pv.Plotter(
-                off_screen=True, notebook=False, window_size=(size, size), lighting="none"
-            )
-        self.plotter.render_window.SetMultiSamples(0)
-        self.plotter.set_background("black")
+        super().__init__(size, background="black")
         self._sun = pv.Light(light_type="scene light", positional=False)
         self._sky = pv.Light(light_type="headlight")
         self.plotter.add_light(self._sun)
@@ -237,13 +228,6 @@ class Field:
         )
         self.plotter.camera.view_angle = VIEW
         self.plotter.show(auto_close=False)
-        self._pixels = vtkUnsignedCharArray()
-
-    def __enter__(self) -> Field:
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.plotter.close()
 
     def shoot(self, photo: Photograph) -> tuple[np.ndarray, np.ndarray]:
         """A picture, uint8 (size, size, 3), and where the shell is, bool (size, size)."""
@@ -269,10 +253,7 @@ class Field:
     def _render(self, shown: pv.Actor) -> np.ndarray:
         for actor in (self._things, self._labels):
             actor.SetVisibility(actor is shown)
-        last = self.size - 1
-        self.plotter.render()
-        self.plotter.render_window.GetPixelData(0, 0, last, last, 0, self._pixels, 0)
-        return vtk_to_numpy(self._pixels).reshape(self.size, self.size, 3)[::-1].copy()
+        return self.screenshot()
 
     def _ground(self, photo: Photograph, place: np.ndarray, axes: np.ndarray) -> np.ndarray:
         """Levels of the ground in each pixel, float (size, size, 3)."""

@@ -37,7 +37,7 @@ from filelock import FileLock, Timeout
 from PIL import Image
 from tqdm import tqdm
 
-from parity_nb.snails.inaturalist import COLUMNS, PHOTO_URL
+from parity_nb.snails.files.inaturalist import COLUMNS, PHOTO_URL
 
 if TYPE_CHECKING:
     from parity_nb.images import ImageSet
@@ -110,7 +110,7 @@ def download(
     """Bring the photographs of a table, except those that an earlier call has brought.
 
     Args:
-        table: from `parity_nb.snails.inaturalist`; `COLUMNS` are needed.
+        table: from `parity_nb.snails.files.inaturalist`; `COLUMNS` are needed.
         folder: where to; made if need be.
         hosts: the only servers that may be asked, redirections included.
         limits: what we ask of them.

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_nb.snails.surface import Surface
+from parity_nb.snails.world.surface import Surface
+from parity_nb.symmetry import reflect
 
 MODEL = Path(__file__).parent / "models" / "left-hand.glb"
 FINGERS = ("thumb", "index-finger", "middle-finger", "ring-finger", "pinky-finger")
@@ -63,7 +64,7 @@ def hand_surface(hand: str, skin, curl: float = 0.0) -> tuple[Surface, dict[str,
     )
     if hand == "left":
         return surface, bent
-    return surface.reflected(), {name: place * [1, -1, 1] for name, place in bent.items()}
+    return surface.reflected(), {name: reflect(place, 1) for name, place in bent.items()}
 
 
 def _bent(places: dict[str, np.ndarray], curl: float) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Data sets of model snails: shapes, hands, the control, the cache, and bad input."""
+"""Data sets of model snails: shapes, chiralities, the control, the cache, and bad input."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import torch
 from joblib import Parallel, delayed
 
 from parity_nb import images as pipeline
-from parity_nb.snails import sets as sets_module
-from parity_nb.snails.mesh import snail_mesh
-from parity_nb.snails.sets import MODEL_SETS, PIXELS, develop, model_set, model_sets
-from parity_nb.snails.studio import isotropic_cameras
+from parity_nb.snails.data import model_sets as sets_module
+from parity_nb.snails.data import rendering
+from parity_nb.snails.data.model_sets import MODEL_SETS, PIXELS, develop, model_set, model_sets
+from parity_nb.snails.world.model_snail import snail_mesh
+from parity_nb.snails.world.studio import isotropic_cameras
 from parity_nb.symmetry import mirror, mirror_where
 
 N = 20
@@ -26,23 +27,23 @@ def main(data):
     return {f"{name} {variant}": s for (name, variant), s in zip(wanted, made, strict=True)}
 
 
-def test_shapes_and_hands(main):
+def test_shapes_and_chiralities(main):
     for name, made in main.items():
         channels = 3 if name == "M3 S" else 1
         assert made.images.shape == (N, channels, PIXELS, PIXELS)
         assert made.images.dtype == torch.uint8
-        assert (made.meta["hand"] == "left").sum() == N // 2
+        assert (made.meta["chirality"] == "left").sum() == N // 2
         assert made.images.float().std() > 10
         assert made.name == name.removesuffix(" S")
 
 
 def test_an_odd_number_has_one_right_handed_image_more():
-    hands = model_set("M1", images=3).meta["hand"]
-    assert sorted(hands) == ["left", "right", "right"]
+    chiralities = model_set("M1", images=3).meta["chirality"]
+    assert sorted(chiralities) == ["left", "right", "right"]
 
 
 def test_m0_is_right_handed():
-    assert set(model_set("M0", images=3).meta["hand"]) == {"right"}
+    assert set(model_set("M0", images=3).meta["chirality"]) == {"right"}
 
 
 def test_the_control_mirrors_the_screenshots_of_s(main):
@@ -50,7 +51,7 @@ def test_the_control_mirrors_the_screenshots_of_s(main):
     coin = control.meta["mirrored"].tolist()
     assert 0 < sum(coin) < N
     assert not plain.meta["mirrored"].any()
-    assert control.meta["hand"].equals(plain.meta["hand"])
+    assert control.meta["chirality"].equals(plain.meta["chirality"])
     # Without JPEG the pipeline commutes up to rounding, so the flip can be undone afterwards.
     gap = mirror_where(control.images, coin).int() - plain.images.int()
     assert gap.abs().max() <= 1
@@ -75,7 +76,7 @@ def test_the_control_mirrors_before_the_compression(monkeypatch):
 
 def test_left_handed_images_have_cameras_of_their_own(main):
     made = main["M1 S"]
-    left = torch.from_numpy((made.meta["hand"] == "left").to_numpy().copy())
+    left = torch.from_numpy((made.meta["chirality"] == "left").to_numpy().copy())
     images = made.images.float()
     apart = torch.cdist(mirror(images[left]).flatten(1), images[~left].flatten(1)) / PIXELS
     assert apart.min() > 1
@@ -83,7 +84,7 @@ def test_left_handed_images_have_cameras_of_their_own(main):
 
 def test_colour_survives_as_brightness(main):
     grey, colour = main["M3-grey S"], main["M3 S"]
-    right = torch.from_numpy((grey.meta["hand"] == "right").to_numpy().copy())
+    right = torch.from_numpy((grey.meta["chirality"] == "right").to_numpy().copy())
     snail = grey.images < 250
     levels = [grey.images[m][snail[m]].float().mean() for m in (right, ~right)]
     assert levels[0] > levels[1] + 10
@@ -96,7 +97,7 @@ def test_the_second_time_nothing_is_rendered(main, monkeypatch):
     def refuse(*options, **more):
         raise AssertionError("rendered again")
 
-    monkeypatch.setattr(sets_module, "Parallel", refuse)
+    monkeypatch.setattr(rendering, "Parallel", refuse)
     again = model_sets([("M1", "SLR"), ("M3", "S")], N)
     assert torch.equal(again[0].images, main["M1 SLR"].images)
     assert torch.equal(again[1].images, main["M3 S"].images)
@@ -119,11 +120,17 @@ def test_seeds_differ_and_mesh_and_definitions_are_in_the_key(main, monkeypatch)
 
 
 def test_neither_parts_nor_processes_change_the_pixels():
-    film, hands = MODEL_SETS["M1"], np.array(["left", "right"] * 3)
+    film, chiralities = MODEL_SETS["M1"], np.array(["left", "right"] * 3)
     cameras, coin = isotropic_cameras(6, np.random.default_rng(0)), np.arange(6) < 3
 
     def job(chosen):
-        return film, snail_mesh(), cameras[chosen], hands[chosen], {("M1", "SLR"): coin[chosen]}
+        return (
+            film,
+            snail_mesh(),
+            cameras[chosen],
+            chiralities[chosen],
+            {("M1", "SLR"): coin[chosen]},
+        )
 
     whole = sets_module._develop(*job(slice(None)))
     parts = [slice(0, 2), slice(2, 6)]
@@ -149,7 +156,7 @@ def test_an_interrupted_render_leaves_nothing_that_is_taken_for_done(monkeypatch
 @pytest.mark.parametrize(
     ("wanted", "images", "message"),
     [
-        (("M9", "S"), 3, "dataset = 'M9' is none of M0, M1"),
+        (("M9", "S"), 3, "dataset = 'M9' is none of: M0, M1"),
         (("M1", "LR"), 3, "variant = 'LR' is neither"),
         (("M1", "S"), 0, "at least one image"),
     ],

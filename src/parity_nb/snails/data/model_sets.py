@@ -6,33 +6,31 @@ A screenshot is mirrored (in the control SLR), made grey, compressed (in M2) and
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 import pyvista as pv
 import torch
-from filelock import FileLock
-from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
-from tqdm import tqdm
 
 from parity_nb import images as pipeline
-from parity_nb.data import data_dir
+from parity_nb.data import choose, data_dir, made_once, source_key
 from parity_nb.images import ImageSet
-from parity_nb.snails import mesh as mesh_module
-from parity_nb.snails import studio as studio_module
-from parity_nb.snails.mesh import snail_mesh
-from parity_nb.snails.studio import Cameras, Studio, check_opengl, isotropic_cameras
+from parity_nb.snails.data import rendering
+from parity_nb.snails.data.rendering import PIXELS
+from parity_nb.snails.world import model_snail, offscreen, shell, studio
+from parity_nb.snails.world.model_snail import snail_mesh
+from parity_nb.snails.world.studio import Cameras, Studio, isotropic_cameras
 from parity_nb.symmetry import mirror_where
 
-VARIANTS = ("S", "SLR")
-PIXELS = 64
 PUBLISHED_IMAGES = 24_470
 """Size of each published set: 4,894 test images are a fifth of it."""
+
+Wanted = tuple[str, str]
+"""A name in `MODEL_SETS` and a variant, "S" or "SLR"."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class ModelSet:
 
     Attributes:
         name: as in tables.
-        right, left: colour of the model in either hand; no left-handed ones if `left` is None.
+        right, left: colour of the model of either chirality; only right-handed ones if `left`
+            is None.
         screenshot: width and height of a screenshot, pixels.
         lights: as in `Studio`.
         quality: JPEG quality, or None for PNG.
@@ -85,7 +84,7 @@ def model_set(name: str, variant: str = "S", images: int = PUBLISHED_IMAGES, **o
 
 
 def model_sets(
-    wanted: Iterable[tuple[str, str]],
+    wanted: Iterable[Wanted],
     images: int = PUBLISHED_IMAGES,
     seed: int = 0,
     mesh: pv.PolyData | None = None,
@@ -97,13 +96,13 @@ def model_sets(
         wanted: pairs of a name in `MODEL_SETS` and "S" (as photographed) or "SLR" (a random
             half of the screenshots mirrored).
         images: number of images in each set.
-        seed: of cameras, hands and coins.
+        seed: of cameras, chiralities and coins.
         mesh: the right-handed model; the book's own snail by default.
         workers: rendering processes; one a core by default.
 
     Returns:
         For each pair, `images` uint8 images of 64 x 64 pixels with one or three channels
-        and the columns `hand` and `mirrored`.
+        and the columns `chirality` ("right" or "left") and `mirrored`.
 
     Raises:
         ValueError: for an unknown name or variant, or fewer than one image.
@@ -111,47 +110,35 @@ def model_sets(
     """
     wanted = list(wanted)
     for name, variant in wanted:
-        if name not in MODEL_SETS:
-            raise ValueError(f"dataset = {name!r} is none of {', '.join(MODEL_SETS)}")
-        if variant not in VARIANTS:
-            raise ValueError(f'variant = {variant!r} is neither "S" nor "SLR"')
-    if images < 1:
-        raise ValueError(f"images = {images}: a set needs at least one image")
+        choose("dataset", name, MODEL_SETS)
+        rendering.check(images, variant)
     mesh = snail_mesh() if mesh is None else mesh
-    key = _key(mesh, images, seed)
-    folders = {w: data_dir() / "snails" / key / "-".join(w) for w in wanted}
-    folder = data_dir() / "snails" / key
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        missing = [w for w in folders if not (folders[w] / "set.json").exists()]
-        for film in dict.fromkeys(MODEL_SETS[name].film for name, _ in missing):
-            batch = [w for w in missing if MODEL_SETS[w[0]].film == film]
-            for w, made in zip(batch, _photograph(batch, images, seed, mesh, workers), strict=True):
-                made.save(folders[w])
+    folder = data_dir() / "snails" / _key(mesh, images, seed)
+    folders = {w: folder / "-".join(w) for w in wanted}
+    missing = [w for w, path in folders.items() if not path.exists()]
+    for film in dict.fromkeys(MODEL_SETS[name].film for name, _ in missing):
+        batch = [w for w in missing if MODEL_SETS[w[0]].film == film]
+        photographed = cache(partial(_photograph, tuple(batch), images, seed, mesh, workers))
+        for w in batch:
+            made_once(folders[w], lambda part, w=w, made=photographed: made()[w].save(part))
     return [ImageSet.load(folders[w]) for w in wanted]
 
 
 def _key(mesh: pv.PolyData, images: int, seed: int) -> str:
-    """Names the folder: a hash of all that the pixels depend on, source code included."""
-    digest = hashlib.sha256()
-    steps = (_photograph, _coins, _develop, develop, pipeline.resize, pipeline.to_grey)
-    for made_by in (mesh_module, studio_module, ModelSet, *steps, pipeline.reencode_jpeg):
-        digest.update(inspect.getsource(made_by).encode())
-    digest.update(repr(MODEL_SETS).encode())
-    digest.update(np.ascontiguousarray(mesh.points).tobytes())
-    digest.update(np.ascontiguousarray(mesh.faces).tobytes())
-    return f"{images}-seed{seed}-{digest.hexdigest()[:12]}"
+    """Names the folder: all that the pixels depend on, source code included."""
+    steps = (ModelSet, _photograph, _develop, develop, rendering)
+    darkroom = (pipeline.resize, pipeline.to_grey, pipeline.reencode_jpeg)
+    solid = (mesh.points.tobytes(), np.ascontiguousarray(mesh.faces).tobytes())
+    made_from = source_key(
+        shell, model_snail, offscreen, studio, *steps, *darkroom, MODEL_SETS, *solid
+    )
+    return f"{images}-seed{seed}-{made_from}"
 
 
 def _photograph(
-    batch: list[tuple[str, str]],
-    images: int,
-    seed: int,
-    mesh: pv.PolyData,
-    workers: int | None,
-) -> list[ImageSet]:
+    batch: tuple[Wanted, ...], images: int, seed: int, mesh: pv.PolyData, workers: int | None
+) -> dict[Wanted, ImageSet]:
     """Render the screenshots of one film once and develop them into every set of `batch`."""
-    check_opengl()
     first = MODEL_SETS[batch[0][0]]
     rng = np.random.default_rng([seed, *repr(first.film).encode()])
     cameras = isotropic_cameras(images, rng)
@@ -160,45 +147,33 @@ def _photograph(
     left = np.zeros(images, bool)
     if first.left is not None:
         left[rng.permutation(images)[: images // 2]] = True
-    hands = np.where(left, "left", "right")
-    coins = {w: _coins(w, images, seed) for w in batch}
-    parts = np.array_split(np.arange(images), max(1, min(images, images // 400)))
-    jobs = (
-        delayed(_develop)(first, mesh, cameras[p], hands[p], {w: coins[w][p] for w in batch})
-        for p in parts
-    )
-    # A single part is rendered here: a worker takes seconds to start.
-    jobs_at_once = min(workers or cpu_count(), len(parts))
-    parallel = Parallel(jobs_at_once, return_as="generator", inner_max_num_threads=1)
-    results = parallel(jobs)
-    progress = tqdm(results, total=len(parts), desc=f"rendering {first.name}", unit="part")
-    developed = list(progress)
-    return [
-        ImageSet(
-            torch.from_numpy(np.concatenate([d[w] for d in developed])),
-            pd.DataFrame({"hand": hands, "mirrored": coins[w]}),
+    chiralities = np.where(left, "left", "right")
+    coins = {w: rendering.coins(w[1], images, seed, "".join(w)) for w in batch}
+    jobs = [
+        (first, mesh, cameras[part], chiralities[part], {w: coins[w][part] for w in batch})
+        for part in rendering.parts(images)
+    ]
+    developed = rendering.render(_develop, jobs, workers, f"rendering {first.name}")
+    return {
+        w: ImageSet(
+            developed[w],
+            pd.DataFrame({"chirality": chiralities, "mirrored": coins[w]}),
             w[0] if w[1] == "S" else f"{w[0]} {w[1]}",
         )
         for w in batch
-    ]
-
-
-def _coins(wanted: tuple[str, str], images: int, seed: int) -> np.ndarray:
-    if wanted[1] == "S":
-        return np.zeros(images, bool)
-    return np.random.default_rng([seed, *"".join(wanted).encode()]).random(images) < 0.5
+    }
 
 
 def _develop(
     film: ModelSet,
     mesh: pv.PolyData,
     cameras: Cameras,
-    hands: np.ndarray,
-    coins: dict[tuple[str, str], np.ndarray],
-) -> dict[tuple[str, str], np.ndarray]:
+    chiralities: np.ndarray,
+    coins: dict[Wanted, np.ndarray],
+) -> dict[Wanted, np.ndarray]:
     colours = {"right": film.right, "left": film.left or film.right}
-    with Studio(mesh, film.screenshot, film.lights) as studio:
-        shots = np.stack(list(studio.shoot(cameras, hands, colours)))
+    with Studio(mesh, film.screenshot, film.lights) as photographer:
+        shots = np.stack(list(photographer.shoot(cameras, chiralities, colours)))
     screenshots = torch.from_numpy(shots).permute(0, 3, 1, 2)
     return {
         w: develop(mirror_where(screenshots, coin), MODEL_SETS[w[0]]).numpy()

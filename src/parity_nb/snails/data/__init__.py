@@ -1,0 +1,1 @@
+"""Training and test images of snails, as the chapters get them."""
