@@ -3,8 +3,8 @@
     python benchmarks/neutrinos.py            2,000 events, a minute or two
     python benchmarks/neutrinos.py --full     and 8,000, some minutes more
 
-The source's steps are those of Shokar (2020) with the fewest repairs; they and our cuts stand in the
-chapter `neutrinos/pixel-maps`.  Both read the same simulated file, both make the join and both
+The source's steps are those of Shokar (2020) with the fewest repairs; they and our cuts stand in
+the chapter `neutrinos/pixel-maps`.  Both read the same simulated file, both make the join and both
 selections, and must agree event by event.
 """
 

@@ -33,27 +33,28 @@
 # six times as long.
 
 # %%
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.metrics import roc_curve
 from torch import nn
 
 from parity_nb.data import choose
-from parity_nb.neutrinos.domains import domain, shares
-from parity_nb.neutrinos.figures import cut_curves, reliability, roc_curves, score_histograms
-from parity_nb.neutrinos.learning import DECAY_OUTPUT, logits_of, train_classifier
-from parity_nb.neutrinos.networks import CLASSES, NETWORKS, PrintedMobileNet, weights
-from parity_nb.neutrinos.scores import (
-    best_cut,
-    calibration_error,
+from parity_nb.neutrinos.data import domain
+from parity_nb.neutrinos.methods import (
+    DECAY_OUTPUT,
     compared,
-    estimate_shares,
-    prior_correction,
+    logits_of,
     purity_efficiency,
-    temperature,
+    train_classifier,
 )
-from parity_nb.plotting import use_style
+from parity_nb.neutrinos.networks import CLASSES, NETWORKS, PrintedMobileNet, weights
+from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.statistics import accuracy, roc_area
 from parity_nb.training import Recipe
@@ -172,7 +173,7 @@ def trained(events, watch=None):
 net, history, curves = trained(fresh, validation)
 print(f"{history.seconds:.0f} s on {history.device}")
 
-# %% mystnb={"figure": {"caption": "Accuracy after each epoch on training and on validation events, both without dropout. The dotted line marks the epoch whose weights are kept.", "name": "fig-classifier-epochs"}, "image": {"alt": "Two rising curves of accuracy against epoch, for training and validation events."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accuracy after each epoch on training and on validation events, both without dropout. The dotted line marks the epoch whose weights are kept.", "name": "fig-classifier-epochs"}, "image": {"alt": "Two rising curves of accuracy against epoch, for training and validation events."}}
 fig, ax = plt.subplots(figsize=(5.2, 3))
 for name, values in (("training", curves.train), ("validation", curves.validation)):
     ax.plot(range(1, len(values) + 1), 100 * np.array(values), "o-", label=name)
@@ -194,7 +195,24 @@ scores = {name: z.softmax(1) for name, z in logits.items()}
 by_generator = {name: (scores[name], events.labels) for name, events in asked.items()}
 print("genie-like to genie-like:", accuracy(scores["genie-like"], genie.test.labels))
 
-# %% mystnb={"figure": {"caption": "Scores of test events by their true class, for muon and for electron neutrinos.", "name": "fig-classifier-scores"}, "image": {"alt": "Two panels of three histograms each on an axis from 0 to 1; the class that is looked for piles up at one, the others at zero."}}
+
+# %% tags=["hide-input"]
+def score_histograms(scores, labels, wanted=("numu", "nue")):
+    """Histograms of scores (N, classes) by true class (N,), one panel a wanted class."""
+    axes = plt.subplots(1, len(wanted), figsize=(7.2, 2.9), sharey=True)[1]
+    edges = np.linspace(0, 1, 26)
+    for ax, name in zip(axes, wanted, strict=True):
+        for place, true in enumerate(CLASSES):
+            values = scores[labels == place, CLASSES.index(name)]
+            share = np.histogram(values, edges)[0] / max(len(values), 1)
+            ax.stairs(share, edges, color=CYCLE[place], label=f"true {true}")
+        ax.set(xlabel=f"{name} score", yscale="log", xlim=(0, 1))
+    axes[0].set_ylabel("share of the class")
+    axes[0].legend(fontsize=8)
+    return axes
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Scores of test events by their true class, for muon and for electron neutrinos.", "name": "fig-classifier-scores"}, "image": {"alt": "Two panels of three histograms each on an axis from 0 to 1; the class that is looked for piles up at one, the others at zero."}}
 score_histograms(scores["genie-like"], genie.test.labels)
 plt.show()
 
@@ -203,6 +221,15 @@ plt.show()
 # share of the signal that is kept, and their product measures a cut.  The largest product found on
 # some events is too large for others, because it follows their fluctuations.  So the cut is chosen on
 # validation events and quoted for test events.
+
+
+# %% tags=["subject"]
+def best_cut(score, signal, steps=99):
+    """The cut, of so many between 0 and 1, with the largest product; scores and truth (N,)."""
+    cuts = np.arange(1, steps + 1) / (steps + 1)
+    table = purity_efficiency(score, signal, cuts)
+    return float(table.cut[table["product"].fillna(0).argmax()])
+
 
 # %%
 validated = logits_of(net, validation).softmax(1)
@@ -295,7 +322,37 @@ beside = pd.Series({k: str(v) for k, v in ours_of.items()}, name="ours").to_fram
 beside["published / %"] = [theirs[name] for name in ours_of]
 beside
 
-# %% mystnb={"figure": {"caption": "Purity (dashed), efficiency (dotted) and their product (solid) against the cut on the muon neutrino score (left) and the electron neutrino score (middle), for test events of either generator; bands are one standard deviation of the product. Right: ROC curves of the same network, the second generator dashed.", "name": "fig-classifier-curves"}, "image": {"alt": "Two panels with two sets of three curves against the cut from 0 to 1; a third with four curves of true against false positive rate."}}
+
+# %% tags=["hide-input"]
+def cut_curves(ax, samples, name, bins=50):
+    """Purity, efficiency and product against the cut on one class's score.
+
+    `samples`: name to scores (N, classes) and labels (N,).
+    """
+    place = CLASSES.index(name)
+    for colour, (label, (scores, labels)) in zip(CYCLE, samples.items(), strict=False):
+        t = purity_efficiency(scores[:, place], labels == place, np.arange(bins) / bins)
+        ax.plot(t.cut, t.purity, "--", color=colour, linewidth=1)
+        ax.plot(t.cut, t.efficiency, ":", color=colour, linewidth=1)
+        ax.plot(t.cut, t["product"], color=colour, label=label)
+        low, high = t["product"] - t.product_error, t["product"] + t.product_error
+        ax.fill_between(t.cut, low, high, color=colour, alpha=0.2, linewidth=0)
+    ax.set(xlabel=f"cut on the {name} score", xlim=(0, 1), ylim=(0, 1))
+    ax.set_ylabel("purity, efficiency, product")
+    ax.legend(fontsize=8)
+
+
+def roc_curves(ax, samples):
+    """ROC curves for muon and electron neutrinos; of two samples the second is dashed."""
+    for style, (label, (scores, labels)) in zip(("-", "--"), samples.items(), strict=False):
+        for place, name in enumerate(CLASSES[:2]):
+            rates = roc_curve(labels == place, scores[:, place], drop_intermediate=False)[:2]
+            ax.plot(*rates, style, color=CYCLE[2 + place], label=f"{name}, {label}")
+    ax.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 0.5), ylim=(0, 1))
+    ax.legend(fontsize=8)
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Purity (dashed), efficiency (dotted) and their product (solid) against the cut on the muon neutrino score (left) and the electron neutrino score (middle), for test events of either generator; bands are one standard deviation of the product. Right: ROC curves of the same network, the second generator dashed.", "name": "fig-classifier-curves"}, "image": {"alt": "Two panels with two sets of three curves against the cut from 0 to 1; a third with four curves of true against false positive rate."}}
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.1))
 for ax, name in zip(axes, ("numu", "nue"), strict=False):
     cut_curves(ax, by_generator, name)
@@ -318,6 +375,47 @@ pd.Series({key: str(area) for key, area in areas.items()}).unstack()
 # for both generators; one number, the *temperature*, fitted on validation events of the first,
 # repairs what can be repaired by making all scores bolder or more timid {cite}`guo2017`.
 
+
+# %% tags=["subject"]
+def calibration(probabilities, labels, bins=10):
+    """How often a score of so much is right, all classes together: scores (N, K), labels (N,).
+
+    One row a bin that is not empty: score (its mean), right (share of events of the class that was
+    scored), error (binomial, with (k + 1/2) / (n + 1) for the share), n.
+    """
+    p, y = np.asarray(probabilities), np.asarray(labels)
+    hit = (y[:, None] == np.arange(p.shape[1])).ravel()
+    p = p.ravel()
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    n = np.bincount(place, minlength=bins)
+    k, total = np.bincount(place, hit, bins), np.bincount(place, p, bins)
+    used = n > 0
+    n, k, total = n[used], k[used], total[used]
+    near = (k + 0.5) / (n + 1)
+    return pd.DataFrame(
+        {"score": total / n, "right": k / n, "error": np.sqrt(near * (1 - near) / n), "n": n}
+    )
+
+
+def calibration_error(probabilities, labels):
+    """Mean distance of score and share that is right, weighted by the number of events."""
+    table = calibration(probabilities, labels)
+    return float(np.average((table.score - table.right).abs(), weights=table.n))
+
+
+def temperature(logits, labels):
+    """The number to divide logits (N, K) by that makes the likelihood of the labels largest.
+
+    Above one: the network was too sure.
+    """
+    z, y = np.asarray(logits, float), np.asarray(labels)
+
+    def loss(log_t):
+        return -log_softmax(z / np.exp(log_t), axis=1)[np.arange(len(y)), y].mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
 # %%
 warm = temperature(logits_of(net, validation), validation.labels)
 errors = {}
@@ -326,9 +424,14 @@ for g, events in asked.items():
     errors[g] = [calibration_error(p, events.labels) for p in tried]
     print(f"{g}: {errors[g][0]:.3f}, with temperature {warm:.2f}: {errors[g][1]:.3f}")
 
-# %% mystnb={"figure": {"caption": "Share of scores that are right, against the score, with binomial errors, for the generator that the network was trained on and for the other one.", "name": "fig-classifier-calibration"}, "image": {"alt": "Points with error bars near the diagonal for the first generator and further from it for the second."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Share of scores that are right, against the score, with binomial errors, for the generator that the network was trained on and for the other one.", "name": "fig-classifier-calibration"}, "image": {"alt": "Points with error bars near the diagonal for the first generator and further from it for the second."}}
 fig, ax = plt.subplots(figsize=(4.2, 3.6))
-reliability(ax, by_generator)
+for g, (p, labels) in by_generator.items():
+    t = calibration(p, labels)
+    ax.errorbar(t.score, t.right, t.error, fmt="o-", capsize=2, markersize=4, label=g)
+ax.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1)
+ax.set(xlabel="score", ylabel="share that is right")
+ax.legend()
 plt.show()
 
 # %% [markdown]
@@ -337,15 +440,38 @@ plt.show()
 # Near its source the beam holds one $\nu_e$ for about twenty $\nu_\mu$.  The source trained on such events
 # first: its network called everything a $\nu_\mu$ and was right in 65 % of the cases.  It then threw
 # away 93 % of the events, to have as many of each class.  One can also keep all of them and give the
-# rare ones a larger weight in the loss.  Three networks, on the same events of the beam:
+# rare ones a larger weight in the loss.
+
+
+# %% tags=["subject"]
+def weighted_by_class(events):
+    """The same events, weighted so that every class counts alike in the loss."""
+    counts = events.labels.bincount(minlength=len(CLASSES)).clamp_min(1)
+    weight = len(events) / (counts > 1).sum() / counts
+    return replace(events, weights=weight[events.labels].float())
+
+
+def thinned(events, seed):
+    """As many events of every class as of the rarest, chosen at random, in their order."""
+    generator = torch.Generator().manual_seed(seed)
+    least = int(events.labels.bincount(minlength=len(CLASSES)).min())
+    kept = []
+    for k in range(len(CLASSES)):
+        members = (events.labels == k).nonzero().squeeze(1)
+        kept.append(members[torch.randperm(len(members), generator=generator)[:least]])
+    return events[torch.cat(kept).sort().values]
+
+
+# %% [markdown]
+# Three networks, on the same events of the beam:
 
 # %% tags=["nbval-ignore-output"]
 stream = domain("genie-like", beam, tests, seed + 500, "beam") if beam else None
 ways = {"as it is": None, "thinned": None, "weighted": None} if beam else {}
 if beam:
     ways["as it is"] = trained(stream.train)[0]
-    ways["thinned"] = trained(stream.train.thinned(seed))[0]
-    ways["weighted"] = trained(stream.train.reweighted("class"))[0]
+    ways["thinned"] = trained(thinned(stream.train, seed))[0]
+    ways["weighted"] = trained(weighted_by_class(stream.train))[0]
 
 # %% [markdown]
 # Each is asked about events of the beam, and about the balanced test events from above.  The last two
@@ -355,6 +481,12 @@ if beam:
 
 # %%
 nue = CLASSES.index("nue")
+
+
+def shares(events):
+    """Share of every class, (classes,), none of them zero."""
+    counts = torch.bincount(events.labels, minlength=3).clamp_min(1).double()
+    return (counts / counts.sum()).numpy()
 
 
 def in_the_beam(scores):
@@ -408,6 +540,26 @@ pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 # composition; that can be corrected exactly, if the classes look as they did.  Bayes' rule multiplies
 # each score by the ratio of the shares.
 
+
+# %% tags=["subject"]
+def prior_correction(probabilities, trained, wanted):
+    """Scores (N, K) for another composition of classes, (N, K).
+
+    Args:
+        probabilities: scores of a network that was trained on shares `trained`.
+        trained: (K,), positive; the sum does not matter.
+        wanted: the same of the events that are scored.
+
+    Raises:
+        ValueError: for shares that are not positive.
+    """
+    shares = [np.asarray(x, float) for x in (trained, wanted)]
+    if not all((x > 0).all() for x in shares):
+        raise ValueError(f"shares of classes must be positive: {shares}")
+    scaled = np.asarray(probabilities) * (shares[1] / shares[0])
+    return scaled / scaled.sum(1, keepdims=True)
+
+
 # %%
 if beam:
     plain = logits_of(net, stream.test).softmax(1)
@@ -430,7 +582,24 @@ if beam:
 # The efficiency is that of a class and should be the same within its error; the purity is that of a
 # mixture, and without the mixture it means nothing.  The shares of the beam need not be known: they can be found from
 # unlabelled events, by correcting the scores and taking their mean, again and again
-# {cite}`saerens2002`.
+# {cite}`saerens2002`.  The result is the composition of largest likelihood.
+
+
+# %% tags=["subject"]
+def estimate_shares(probabilities, trained, rounds=1000, enough=1e-8):
+    """The composition of unlabelled events, from their scores: (N, K) -> (K,).
+
+    Right for calibrated scores only.
+    """
+    p, start = np.asarray(probabilities).astype(float), np.asarray(trained, float)
+    shares = start / start.sum()
+    for _ in range(rounds):
+        new = prior_correction(p, start, np.maximum(shares, 1e-12)).mean(0)
+        if np.abs(new - shares).max() < enough:
+            break
+        shares = new
+    return new
+
 
 # %%
 if beam:
@@ -443,33 +612,33 @@ if beam:
 #
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for (a, b), value in found.items():
     run.record(f"accuracy, {a} to {b}", value.value, value.error, value.n)
 run.record("accuracy, both to both", mixture.value, mixture.error, mixture.n)
 run.record("trained on the second minus on the first", transfer.difference, transfer.error, tests)
 run.record("trained on both minus on the first", mixed.difference, mixed.error, tests)
 
-# %%
+# %% tags=["hide-input"]
 for (g, c), row in rows.items():
     run.record(f"product, {c}, {g}", row["product"], row.product_error, tests)
 for (g, c), area in areas.items():
     run.record(f"area, {c}, {g}", area.value, area.error, tests)
 
-# %%
+# %% tags=["hide-input"]
 for g, pair in errors.items():
     run.record(f"calibration error, {g}", pair[0], n=tests)
     run.record(f"calibration error, {g}, with temperature", pair[1], n=tests)
 run.record("best epoch", curves.best + 1, n=len(validation))
 run.record("weights", weights(net))
 
-# %%
+# %% tags=["hide-input"]
 for name, r in rare.items():
     run.record(f"beam accuracy, {name}", r["beam"].value, r["beam"].error, tests)
     run.record(f"balanced accuracy, {name}", r["balanced"].value, r["balanced"].error, tests)
     run.record(f"nue found, {name}", r["nue"][0], n=truth)
 
-# %%
+# %% tags=["hide-input"]
 if beam:
     run.record("gain of the corrected scores in the beam", gain.difference, gain.error, gain.n)
     for name, row in purities.items():
@@ -487,7 +656,7 @@ saved = run.save()
 #   lacks on the second is measured against a network that has learned from it.
 # - In the beam, correcting the scores for the composition costs nothing, and should not hurt.
 
-# %%
+# %% tags=["hide-input"]
 assert counts["printed"] == 394_548 and counts["printed, alpha once"] == 499_872
 if network == "quick" and len(fresh) * epochs > 10_000:  # others can get stuck at chance
     assert all(value.value - 4 * value.error > 1 / 3 for value in found.values())

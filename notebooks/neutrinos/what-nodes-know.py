@@ -40,26 +40,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from parity_nb.data import choose
-from parity_nb.neutrinos.domains import domain
-from parity_nb.neutrinos.figures import node_histograms
-from parity_nb.neutrinos.learning import (
+from parity_nb.neutrinos.data import domain
+from parity_nb.neutrinos.methods import (
     DECAY_OUTPUT,
-    nodes_of,
-    probabilities_of,
+    compared,
+    logits_of,
+    purity_efficiency,
+    stage_of,
     train_classifier,
 )
 from parity_nb.neutrinos.networks import CLASSES, NETWORKS
-from parity_nb.neutrinos.nodes import (
-    best_product,
-    class_knowledge,
-    dead,
-    generator_knowledge,
-    products,
-)
-from parity_nb.neutrinos.scores import compared, purity_efficiency
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.statistics import accuracy
+from parity_nb.statistics import accuracy, roc_area
 from parity_nb.training import Recipe
 
 # %% tags=["parameters"]
@@ -111,7 +104,7 @@ def trained(events):
 
 # %% tags=["nbval-ignore-output"]
 net = trained(mixed)
-overall = accuracy(probabilities_of(net, held), held.labels)
+overall = accuracy(logits_of(net, held).softmax(1), held.labels)
 print("test events of both generators:", overall)
 
 # %% [markdown]
@@ -120,8 +113,15 @@ print("test events of both generators:", overall)
 # A node with ReLU is *dead* if it is zero for every event.  In the source 78.4 % of 1024 nodes were.  A
 # node may be dead before any training, so we look at the untrained network too.
 
+
 # %%
-before, values = nodes_of(fresh(), held).numpy(), nodes_of(net, held).numpy()
+def dead(values):
+    """Nodes that are zero for every event: (N, nodes) -> (nodes,) truth values."""
+    return ~(values > 0).any(0)
+
+
+# %%
+before, values = (stage_of(n, held, "nodes").numpy() for n in (fresh(), net))
 silent = {"untrained": dead(before), "trained": dead(values)}
 for name, mask in silent.items():
     share = mask.mean()
@@ -151,8 +151,79 @@ print("\n".join(f"{k:>4} nodes: {value}" for k, value in enough.items()))
 # %% [markdown]
 # ## What one node says
 #
-# Four living nodes: the best for muon and for electron neutrinos by the measure below, and the two that
-# know most of the generator.
+# One node is a poor classifier, and can be asked what it knows as one: how pure and how efficient is the best cut
+# on its value?  The source took the product of the two.  Cuts lie at zero, where all events are kept, and at
+# quantiles of the values.
+
+
+# %% tags=["subject"]
+def best_product(values, signal, cuts=40):
+    """Largest purity times efficiency of a cut on one node, (N,), for a signal, (N,).
+
+    A node that knows nothing ends with the share of the signal, and so does a dead one.
+    """
+    v = values.astype(float)
+    places = np.unique(np.quantile(v, np.linspace(0, 1, cuts, endpoint=False)))
+    return float(purity_efficiency(v, signal, places)["product"].max())
+
+
+def products(values, labels, domain):
+    """Best product of each node, (N, nodes), for every class and both generators: a row a node.
+
+    Labels (N,) are places in `CLASSES`; domain (N,) is 0 or 1, the columns source and target.
+    """
+    signals = {name: labels == place for place, name in enumerate(CLASSES)}
+    signals |= {"source": domain == 0, "target": domain == 1}
+    nodes = values.T
+    return pd.DataFrame(
+        {name: [best_product(v, truth) for v in nodes] for name, truth in signals.items()}
+    )
+
+
+# %% [markdown]
+# A second measure is the area under the ROC curve, minus one half and without its sign: 0 knows nothing, 0.5
+# everything.  It also sees small shifts, and nodes that are *low* for a signal.  For the generator it is taken
+# within each class and averaged, because a node that knows a class would otherwise seem to know the generator that
+# makes more of it.
+
+
+# %% tags=["subject"]
+def beyond_a_coin(values, signal):
+    """Distance from 1/2 of the area under each node's ROC curve: (N, nodes), (N,) -> (nodes,)."""
+    m, n = int(signal.sum()), int((~signal).sum())
+    ranks = stats.rankdata(values, axis=0)[signal].sum(0)
+    return np.abs((ranks - m * (m + 1) / 2) / (m * n) - 0.5)
+
+
+def class_knowledge(values, labels):
+    """How well each node alone tells each class from the others: (nodes, 3)."""
+    return pd.DataFrame({c: beyond_a_coin(values, labels == k) for k, c in enumerate(CLASSES)})
+
+
+def generator_knowledge(values, labels, domain):
+    """How well each node alone tells the generators apart, class by class: (nodes,).
+
+    A class of which one generator has no event is left out.
+    """
+    found = []
+    for place in range(len(CLASSES)):
+        part, target = values[labels == place], domain[labels == place] == 1
+        if target.any() and not target.all():
+            found.append(beyond_a_coin(part, target))
+    return np.mean(found, axis=0) if found else np.zeros(values.shape[1])
+
+
+# %% [markdown]
+# All nodes are ranked at once; for one node it is the area that all of this book uses:
+
+# %%
+some, signal = values[:100].max(1), held.labels[:100].numpy() == 0
+distance = abs(roc_area(some, signal).value - 0.5)
+assert abs(beyond_a_coin(some[:, None], signal)[0] - distance) < 1e-9
+
+# %% [markdown]
+# Four living nodes: the best for muon and for electron neutrinos by the first measure, and the two that
+# know most of the generator by the second.
 
 # %%
 alive = np.flatnonzero(~silent["trained"])
@@ -165,20 +236,38 @@ table["generator"] = known
 shown = [*table[["numu", "nue"]].idxmax(), *table.generator.nlargest(2).index]
 table.loc[shown].round(3)
 
-# %% mystnb={"figure": {"caption": "Values of four nodes for test events, where they are not zero: the best for muon neutrinos, the best for electron neutrinos, and the two that know most of the generator. Colours are classes; the second generator is dashed.", "name": "fig-nodes-histograms"}, "image": {"alt": "Four panels of six histograms each; in the first two one colour stands apart, in the last two solid and dashed lines differ."}}
+
+# %% tags=["hide-input"]
+def node_histograms(values, labels, domain, nodes):
+    """Values (N, nodes) of some nodes by class (colour) and generator (dashed), one panel a node."""
+    _, axes = plt.subplots(1, len(nodes), figsize=(9, 2.6), sharey=True)
+    for ax, node in zip(axes, nodes, strict=True):
+        edges = np.linspace(1e-6, np.quantile(values[:, node], 0.995) + 1e-3, 21)
+        for place, name in enumerate(CLASSES):
+            for generator, style in ((0, "-"), (1, "--")):
+                chosen = values[(labels == place) & (domain == generator), node]
+                share = np.histogram(chosen, edges)[0] / max(len(chosen), 1)
+                label = None if generator else name
+                ax.stairs(share, edges, color=CYCLE[place], linestyle=style, label=label)
+        ax.set(xlabel=f"node {node}", yscale="log")
+    axes[0].set_ylabel("share of events")
+    axes[0].legend(fontsize=8)
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Values of four nodes for test events, where they are not zero: the best for muon neutrinos, the best for electron neutrinos, and the two that know most of the generator. Colours are classes; the second generator is dashed.", "name": "fig-nodes-histograms"}, "image": {"alt": "Four panels of six histograms each; in the first two one colour stands apart, in the last two solid and dashed lines differ."}}
 node_histograms(values, labels, generators, shown)
 plt.show()
 
 # %% [markdown]
 # ## A measure
 #
-# The source sums up a node by the largest purity times efficiency over all cuts on it: Figure 33.  The
-# printed function takes a node as its argument and then cuts on the *score* of the network; the values
-# of the node are collected and counted, never compared.  In few words:
+# The source sums up a node by the first of these measures: Figure 33.  The printed function takes a node as its
+# argument and then cuts on the *score* of the network; the values of the node are collected and counted, never
+# compared.  In few words:
 
 
 # %%
-scores = probabilities_of(net, held)[:, CLASSES.index("nue")].numpy()
+scores = logits_of(net, held).softmax(1)[:, CLASSES.index("nue")].numpy()
 
 
 def printed_product(node, cut):
@@ -215,10 +304,8 @@ print(f"the second generator: floor {floor:.3f}, best node {table.target.max():.
 #
 # ## Does a node that knows a class know a generator?
 #
-# The source found the strongest correlation between $\nu_\mu$ and the second generator.  The area under the ROC
-# curve also sees small shifts, and nodes that are *low* for a signal.  Its distance from one half says how well one
-# node tells a class from the others, and, within each class, one generator from the other.  Rank correlations over
-# living nodes, and the same after the generators have been shuffled among the events of each class, which leaves
+# The source found the strongest correlation between $\nu_\mu$ and the second generator.  With the second measure,
+# the area under the ROC curve: rank correlations over living nodes, and the same after the generators have been shuffled among the events of each class, which leaves
 # nothing to know:
 
 
@@ -243,7 +330,7 @@ correlation = {
 }
 pd.DataFrame(correlation).round(2)
 
-# %% mystnb={"figure": {"caption": "Each living node: how well it tells muon neutrinos from other events, and how well it tells the generators apart within a class; grey with shuffled generators. Distance of the area under the ROC curve from one half.", "name": "fig-nodes-correlation"}, "image": {"alt": "Scatter of coloured points, above a band of grey ones near zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Each living node: how well it tells muon neutrinos from other events, and how well it tells the generators apart within a class; grey with shuffled generators. Distance of the area under the ROC curve from one half.", "name": "fig-nodes-correlation"}, "image": {"alt": "Scatter of coloured points, above a band of grey ones near zero."}}
 fig, ax = plt.subplots(figsize=(4.6, 3.4))
 ax.plot(null.numu, null.generator, "o", color="grey", markersize=3, label="shuffled")
 ax.plot(observed.numu, observed.generator, "o", markersize=4, label="observed")
@@ -269,7 +356,7 @@ single = trained(first.train)
 
 # %%
 parts = {"train": first.train, "first": first.test, "second": second.test}
-layer = {name: nodes_of(single, part).numpy() for name, part in parts.items()}
+layer = {name: stage_of(single, part, "nodes").numpy() for name, part in parts.items()}
 guess = {k: single.output(torch.as_tensor(layer[k])).argmax(1).numpy() for k in ("first", "second")}
 living = np.flatnonzero(~dead(layer["train"]))
 
@@ -324,7 +411,7 @@ for share in (0.0, 0.2, 0.4, 0.6, 0.8):
 tried = pd.DataFrame(frozen).T.unstack()
 (100 * tried).rename_axis("share frozen").round(1)
 
-# %% mystnb={"figure": {"caption": "Accuracy on either generator after freezing a share of the living nodes and fitting the last layer again: nodes that know the generator (solid), and nodes at random (dashed). All points of one colour are from the same test events.", "name": "fig-nodes-frozen"}, "image": {"alt": "Four curves of accuracy against the share of frozen nodes, two for each generator."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accuracy on either generator after freezing a share of the living nodes and fitting the last layer again: nodes that know the generator (solid), and nodes at random (dashed). All points of one colour are from the same test events.", "name": "fig-nodes-frozen"}, "image": {"alt": "Four curves of accuracy against the share of frozen nodes, two for each generator."}}
 fig, ax = plt.subplots(figsize=(5.2, 3.2))
 for colour, key in zip(CYCLE, answers, strict=False):
     for kind, style in (("suspects", "o-"), ("random", "s--")):
@@ -350,14 +437,14 @@ for share in (0.2, 0.4, 0.6, 0.8):
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 run.record("accuracy", overall.value, overall.error, overall.n)
 for name, mask in silent.items():
     run.record(f"dead nodes, {name}", mask.mean(), n=len(mask))
 for kept, value in enough.items():
     run.record(f"accuracy with {kept} nodes", value.value, value.error, value.n)
 
-# %%
+# %% tags=["hide-input"]
 for c in CLASSES:
     for name, row in correlation.items():
         run.record(f"correlation of {c} and generator, {name}", row[c], n=len(alive))
@@ -365,7 +452,7 @@ for name, t in (("observed", observed), ("shuffled", null)):
     run.record(f"knowledge of the generator, {name}", t.generator.mean(), n=len(alive))
 run.record("best product of a node, second generator", table.target.max(), n=len(held))
 
-# %%
+# %% tags=["hide-input"]
 for (share, kind), means in frozen.items():
     for key, value in means.items():
         run.record(f"{key}, {kind}, {share:.0%} frozen", value, n=tests)
@@ -382,7 +469,7 @@ saved = run.save()
 #   {ref}`neutrinos/results`; generators that could be told apart still can be afterwards, for what one node knew,
 #   others know.
 
-# %%
+# %% tags=["hide-input"]
 assert table[["numu", "nue", "nc"]].min().min() > 0.2
 if train * epochs > 10_000:
     assert enough[64].value > enough[values.shape[1]].value - 0.05

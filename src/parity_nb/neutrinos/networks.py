@@ -15,7 +15,7 @@ from torch.nn import functional
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.ops.misc import Conv2dNormActivation
 
-from parity_nb.neutrinos.generators import LABELS
+from parity_nb.neutrinos.world.generators import LABELS
 
 CLASSES = LABELS
 """Order of the outputs: charged-current muon and electron neutrinos, neutral current."""

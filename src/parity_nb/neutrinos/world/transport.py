@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from parity_nb.neutrinos.detector import (
+from parity_nb.neutrinos.world.nova import (
     ACTIVE,
     BIRKS,
     CATCHER_FRONT,

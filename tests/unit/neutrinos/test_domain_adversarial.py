@@ -4,32 +4,15 @@ import math
 
 import pytest
 import torch
+from chapter_code import chapter_code
 from torch.nn import functional
 
-from parity_nb.neutrinos import adaptation
-from parity_nb.neutrinos.adaptation import METHODS, adapt, probe, train_adda, train_adversarial
-from parity_nb.neutrinos.adversarial import (
-    DomainNet,
-    GradientReversal,
-    blurred,
-    coral,
-    domain_head,
-    domain_loss,
-    drawer,
-    mmd,
-    ramp,
-)
-from parity_nb.neutrinos.learning import (
-    Events,
-    events_of,
-    features_of,
-    logits_of,
-    nodes_of,
-    train_classifier,
-)
+from parity_nb.neutrinos.data import Events
+from parity_nb.neutrinos.methods import train_classifier
 from parity_nb.neutrinos.networks import QuickNet
 from parity_nb.training import Recipe
 
+code = chapter_code("neutrinos/domain-adversarial")
 RECIPE = Recipe("test", "adamw", 4e-3, 8, 2, "cross entropy", "one cycle")
 
 
@@ -44,7 +27,7 @@ def slope(function, x, i, step=1e-6):
 @pytest.mark.parametrize("strength", [0.0, 0.1, 0.5, 1.0, 2.5])
 def test_reversal_by_finite_differences(strength):
     torch.manual_seed(0)
-    reversal = GradientReversal(strength)
+    reversal = code.GradientReversal(strength)
     weights = torch.randn(5, dtype=torch.float64)
 
     def loss(x):
@@ -58,7 +41,7 @@ def test_reversal_by_finite_differences(strength):
 
 
 def test_strength_can_be_changed_and_is_checked():
-    reversal = GradientReversal(0.1)
+    reversal = code.GradientReversal(0.1)
     reversal.set(0.7)
     x = torch.ones(3, requires_grad=True)
     reversal(x).sum().backward()
@@ -69,31 +52,15 @@ def test_strength_can_be_changed_and_is_checked():
 
 
 def test_ramp():
-    assert ramp(0) == 0
-    assert ramp(1) == pytest.approx(1, abs=1e-4)
-    assert ramp(0.25) == pytest.approx(2 / (1 + math.exp(-2.5)) - 1)
+    assert code.ramp(0) == 0
+    assert code.ramp(1) == pytest.approx(1, abs=1e-4)
+    assert code.ramp(0.25) == pytest.approx(2 / (1 + math.exp(-2.5)) - 1)
     with pytest.raises(ValueError, match="from 0 to 1"):
-        ramp(1.1)
-
-
-def tiny(n=48, domain=0, shift=0, seed=0):
-    """Events of three easy classes: bars of three lengths; a shift makes them brighter."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(n) % 3
-    maps = torch.zeros(n, 2, 100, 80)
-    for i, k in enumerate(labels.tolist()):
-        maps[i, :, 10 : 30 + 20 * k, 38:42] = 80 + 40 * shift
-    maps += 20 * torch.rand(maps.shape, generator=generator)
-    return Events(maps.to(torch.uint8), labels, torch.full((n,), domain), torch.ones(n))
-
-
-@pytest.fixture(scope="module")
-def domains():
-    return tiny(), tiny(domain=1, shift=1, seed=1)
+        code.ramp(1.1)
 
 
 def test_both_heads_see_the_same_features(domains):
-    model = DomainNet(QuickNet()).eval()
+    model = code.DomainNet(QuickNet()).eval()
     maps = domains[0].maps[:4]
     with torch.no_grad():
         classes, domain, features = model(maps)
@@ -105,12 +72,12 @@ def test_both_heads_see_the_same_features(domains):
 def test_the_reversal_turns_the_gradient_of_the_features_and_not_of_the_head(domains):
     maps, is_target = domains[0].maps[:8], torch.arange(8) >= 4
     torch.manual_seed(0)
-    model = DomainNet(QuickNet()).eval()
+    model = code.DomainNet(QuickNet()).eval()
     gradients = {}
     for strength in (0.0, 0.3, 1.0):
         model.reversal.set(strength)
         model.zero_grad()
-        domain_loss(model(maps)[1], is_target).backward()
+        code.domain_loss(model(maps)[1], is_target).backward()
         gradients[strength] = (
             next(model.net.trunk.parameters()).grad.clone(),
             model.head[1].weight.grad.clone(),
@@ -121,7 +88,7 @@ def test_the_reversal_turns_the_gradient_of_the_features_and_not_of_the_head(dom
     assert torch.allclose(gradients[0.3][0], 0.3 * gradients[1.0][0], atol=1e-7)
     # and without the reversal it is the opposite
     model.zero_grad()
-    domain_loss(model.head(model.net.features(maps)).squeeze(1), is_target).backward()
+    code.domain_loss(model.head(model.net.features(maps)).squeeze(1), is_target).backward()
     plain = next(model.net.trunk.parameters()).grad
     assert torch.allclose(gradients[1.0][0], -plain, atol=1e-7)
 
@@ -131,9 +98,10 @@ def test_target_labels_are_not_looked_at(domains):
     source, target = domains
     other = Events(target.maps, (target.labels + 1) % 3, target.domain, target.weights)
     differ = {}
-    for method in METHODS:
+    for method in code.METHODS:
         one, two = (
-            adapt(method, QuickNet, source, t, RECIPE, 0.5)[1].state_dict() for t in (target, other)
+            code.adapt(method, QuickNet, source, t, RECIPE, 0.5)[1].state_dict()
+            for t in (target, other)
         )
         differ[method] = not all(torch.equal(one[k], two[k]) for k in one)
     named = {"target supervised", "both supervised", "as printed"}
@@ -142,7 +110,7 @@ def test_target_labels_are_not_looked_at(domains):
 
 def test_printed_strength_is_ignored_and_ours_is_not(domains):
     def weights(method, strength):
-        net, _ = adapt(method, QuickNet, *domains, RECIPE, strength)
+        net, _ = code.adapt(method, QuickNet, *domains, RECIPE, strength)
         return torch.cat([p.flatten() for p in net.parameters()])
 
     assert torch.equal(weights("as printed", 0.1), weights("as printed", 0.9))
@@ -153,11 +121,11 @@ def test_strength_zero_differs_from_source_only_by_batch_statistics_alone(domain
     """The gradient of every weight of the classifier is that of the class loss."""
     source, target = domains
     torch.manual_seed(0)
-    model = DomainNet(QuickNet()).eval()
+    model = code.DomainNet(QuickNet()).eval()
     maps = torch.cat([source.maps[:4], target.maps[:4]])
     classes, domain, _ = model(maps)
     loss = functional.cross_entropy(classes[:4], source.labels[:4])
-    (loss + domain_loss(domain, torch.arange(8) >= 4)).backward()
+    (loss + code.domain_loss(domain, torch.arange(8) >= 4)).backward()
     both = [p.grad.clone() for p in model.net.parameters()]
     model.zero_grad()
     functional.cross_entropy(model.net(source.maps[:4]), source.labels[:4]).backward()
@@ -173,7 +141,7 @@ def test_adda_moves_the_target_trunk_only(domains):
     moved = QuickNet()
     moved.load_state_dict(first.state_dict())
     before = {k: v.clone() for k, v in first.state_dict().items()}
-    train_adda(moved, first, source, target, RECIPE)
+    code.train_adda(moved, first, source, target, RECIPE)
     assert all(torch.equal(before[k], v) for k, v in first.state_dict().items())
     changed = {
         k.split(".")[0] for k, v in moved.named_parameters() if not torch.equal(before[k], v)
@@ -183,19 +151,19 @@ def test_adda_moves_the_target_trunk_only(domains):
 
 def test_unknown_method_is_refused(domains):
     with pytest.raises(ValueError, match="source only"):
-        adapt("magic", QuickNet, *domains, RECIPE, 1.0)
+        code.adapt("magic", QuickNet, *domains, RECIPE, 1.0)
 
 
 def test_ramp_reaches_full_strength(domains, monkeypatch):
     seen = []
-    monkeypatch.setattr(GradientReversal, "set", lambda self, s: seen.append(s))
-    train_adversarial(QuickNet(), *domains, RECIPE, strength=0.4)
+    monkeypatch.setattr(code.GradientReversal, "set", lambda self, s: seen.append(s))
+    code.train_adversarial(QuickNet(), *domains, RECIPE, strength=0.4)
     assert seen[0] == 0.0  # of the constructor
     assert seen[1] == 0.0
     assert seen[1:] == sorted(seen[1:])
     steps = RECIPE.epochs * len(domains[0]) // RECIPE.batch
     assert len(seen) == steps + 1
-    assert seen[-1] == pytest.approx(0.4 * ramp((steps - 1) / steps))
+    assert seen[-1] == pytest.approx(0.4 * code.ramp((steps - 1) / steps))
 
 
 def test_probe_finds_a_domain_and_not_a_coin():
@@ -203,42 +171,44 @@ def test_probe_finds_a_domain_and_not_a_coin():
     same = [torch.randn(400, 8, generator=generator) for _ in range(4)]
     apart = [x + 2 * (i % 2) for i, x in enumerate(same)]
     truth = torch.arange(800) >= 400
-    coin = ((probe(same[:2], same[2:], epochs=3) > 0) == truth).float().mean()
-    found = ((probe(apart[:2], apart[2:], epochs=3) > 0) == truth).float().mean()
+    coin = ((code.probe(same[:2], same[2:], epochs=3) > 0) == truth).float().mean()
+    found = ((code.probe(apart[:2], apart[2:], epochs=3) > 0) == truth).float().mean()
     assert abs(coin - 0.5) < 4 * 0.5 / 800**0.5
     assert found > 0.9
 
 
 def test_coral_is_zero_for_equal_covariances_and_blind_to_means():
     x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
-    assert coral(x, x + 3).item() == pytest.approx(0, abs=1e-10)
-    assert coral(x, 2 * x).item() > 0.01
+    assert code.coral(x, x + 3).item() == pytest.approx(0, abs=1e-10)
+    assert code.coral(x, 2 * x).item() > 0.01
     by_hand = ((x.T.cov() - (2 * x).T.cov()) ** 2).sum() / (4 * 16)
-    assert coral(x, 2 * x).item() == pytest.approx(by_hand.item())
+    assert code.coral(x, 2 * x).item() == pytest.approx(by_hand.item())
     with pytest.raises(ValueError, match="at least two"):
-        coral(x[:1], x)
+        code.coral(x[:1], x)
 
 
 def test_mmd_is_unbiased_about_zero_and_sees_a_shift():
     generator = torch.Generator().manual_seed(0)
     null = [
-        mmd(torch.randn(40, 3, generator=generator), torch.randn(40, 3, generator=generator)).item()
+        code.mmd(
+            torch.randn(40, 3, generator=generator), torch.randn(40, 3, generator=generator)
+        ).item()
         for _ in range(200)
     ]
     mean, spread = torch.tensor(null).mean().item(), torch.tensor(null).std().item()
     assert abs(mean) < 4 * spread / 200**0.5
     assert min(null) < 0
     x = torch.randn(40, 3, generator=generator)
-    assert mmd(x, torch.randn(40, 3, generator=generator) + 1).item() > 10 * spread
+    assert code.mmd(x, torch.randn(40, 3, generator=generator) + 1).item() > 10 * spread
     with pytest.raises(ValueError, match="at least two"):
-        mmd(x, x[:1])
+        code.mmd(x, x[:1])
 
 
 def test_blur_keeps_energy_and_the_others():
     maps = torch.zeros(2, 2, 100, 80, dtype=torch.uint8)
     maps[:, :, 50, 40] = 200
     chosen = torch.tensor([True, False])
-    out = blurred(maps, 1.0, chosen)
+    out = code.blurred(maps, 1.0, chosen)
     assert out[0].sum().item() == pytest.approx(400, rel=1e-5)
     assert out[0, 0, 50, 40].item() == pytest.approx(200 * 0.3989**2, rel=0.01)
     assert torch.equal(out[1], maps[1].float())
@@ -246,109 +216,27 @@ def test_blur_keeps_energy_and_the_others():
 
 
 def test_drawer_gives_each_item_once_a_pass():
-    draw = drawer(10, seed=0)
+    draw = code.drawer(10, seed=0)
     drawn = torch.cat([draw(4) for _ in range(5)])
     assert drawn[:10].sort().values.tolist() == list(range(10))
     assert drawn[10:].sort().values.tolist() == list(range(10))
     with pytest.raises(ValueError, match="no items"):
-        drawer(0, seed=0)
-
-
-# --- events and their training
-
-
-def test_events_are_checked():
-    x = tiny(6)
-    with pytest.raises(ValueError, match="5 labels for 6 maps"):
-        Events(x.maps, x.labels[:5], x.domain, x.weights)
-    weights = x.weights.clone()
-    weights[3] = math.nan
-    with pytest.raises(ValueError, match="weight of event 3 is nan"):
-        Events(x.maps, x.labels, x.domain, weights)
-    with pytest.raises(ValueError, match="labels must be"):
-        Events(x.maps, x.labels + 1, x.domain, x.weights)
-
-
-def test_unknown_label_names_the_event():
-    class Bad:
-        maps = torch.zeros(2, 2, 100, 80, dtype=torch.uint8)
-        meta = type("meta", (), {"label": ["numu", "nutau"]})
-
-    with pytest.raises(ValueError, match="event 1 has the label 'nutau'"):
-        events_of(Bad)
-
-
-def test_class_weights_and_thinning():
-    x = tiny(30)
-    x = Events(x.maps, torch.tensor([0] * 20 + [1] * 8 + [2] * 2), x.domain, x.weights)
-    weighted = x.reweighted("class")
-    sums = [weighted.weights[x.labels == k].sum().item() for k in range(3)]
-    assert sums == pytest.approx([10] * 3)
-    assert x.thinned(0).labels.bincount().tolist() == [2, 2, 2]
-    with pytest.raises(ValueError, match="none, class or as given"):
-        x.reweighted("colour")
-
-
-def test_the_kept_weights_are_those_of_the_best_epoch(domains):
-    source, target = domains
-    torch.manual_seed(0)
-    net = QuickNet()
-    recipe = Recipe("test", "adamw", 2e-2, 8, 4, "cross entropy")
-    _, curves = train_classifier(net, source, recipe, validation=target)
-    assert len(curves.validation_loss) == len(curves.train) == 4
-    assert curves.best == curves.validation_loss.index(min(curves.validation_loss))
-    again = functional.cross_entropy(logits_of(net, target), target.labels).item()
-    assert again == pytest.approx(min(curves.validation_loss), rel=1e-4)
-
-
-def test_looking_does_not_change_the_training(domains):
-    def weights(validation):
-        torch.manual_seed(0)
-        net = QuickNet()
-        recipe = Recipe("test", "adamw", 1e-3, 8, 1, "cross entropy")
-        train_classifier(net, domains[0], recipe, validation=validation)
-        return torch.cat([p.flatten() for p in net.parameters()])
-
-    assert torch.equal(weights(None), weights(domains[1]))
-
-
-def test_a_weight_of_zero_is_an_event_that_is_not_there():
-    """In a network without normalisation over the batch."""
-    x = tiny(12)
-    y = Events(
-        x.maps, (x.labels + (torch.arange(12) >= 6)) % 3, x.domain, 2.0 * (torch.arange(12) < 6)
-    )
-    torch.manual_seed(0)
-    net = QuickNet().eval()
-    from parity_nb.neutrinos.learning import weighted_cross_entropy
-
-    whole = weighted_cross_entropy(net(y.maps), y.labels, y.weights)
-    part = weighted_cross_entropy(net(x.maps[:6]), x.labels[:6], torch.ones(6))
-    assert whole.item() == pytest.approx(part.item(), rel=1e-5)
-
-
-def test_stages_of_a_network_for_all_events(domains):
-    net = QuickNet()
-    features, nodes = features_of(net, domains[0]), nodes_of(net, domains[0])
-    assert features.shape == (48, net.width) and nodes.shape == (48, 256)
-    assert (nodes >= 0).all()
-    net.eval()
-    assert torch.allclose(net.output(nodes), logits_of(net, domains[0]), atol=1e-5)
+        code.drawer(0, seed=0)
 
 
 def test_the_printed_training_shows_the_head_half_of_the_batch_twice(domains, monkeypatch):
     seen = []
-    plain = adaptation.domain_loss
+    plain = code.domain_loss
     monkeypatch.setattr(
-        adaptation, "domain_loss", lambda logits, d: (seen.append((logits, d)), plain(logits, d))[1]
+        code, "domain_loss", lambda logits, d: (seen.append((logits, d)), plain(logits, d))[1]
     )
-    original = domain_head
+    original = code.domain_head
 
     def certain(width, nodes=128, dropout=0.5):
         return original(width, nodes, 0.0)  # without dropout equal features have equal logits
 
-    monkeypatch.setattr("parity_nb.neutrinos.adversarial.domain_head", certain)
-    adapt("as printed", QuickNet, *domains, RECIPE, 0.1)
+    monkeypatch.setattr(code, "domain_head", certain)
+    code.adapt("as printed", QuickNet, *domains, RECIPE, 0.1)
     for logits, _ in seen:
         half = len(logits) // 2
         assert torch.equal(logits[:half], logits[half:])

@@ -1,42 +1,26 @@
-"""Simulated pixel maps: interactions, passage through the detector, cells, window.
+"""Simulated pixel maps: interactions, transport through the detector, cells, window.
 
-    from parity_nb.neutrinos.simulate import simulated
-    set_a = simulated(8000, "genie-like", seed=0)
-
-Everything here is simulated by the simple models of `generators`, `passage` and `detector`; it is
+Everything here is simulated by the simple models of `generators`, `transport` and `nova`; it is
 neither GENIE nor GiBUU, nor data of NOvA.
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock
 from tqdm import tqdm
 
-from parity_nb.data import data_dir
-from parity_nb.neutrinos import detector, generators, maps, passage
-from parity_nb.neutrinos.detector import (
-    ALL_PLANES,
-    CELLS,
-    LEVELS_PER_MEV,
-    PLANES,
-    WIDTH_CELLS,
-    cell_of,
-    digitise,
-    plane_of,
-    windows,
-)
-from parity_nb.neutrinos.generators import (
+from parity_nb.images import ImageSet
+from parity_nb.neutrinos.world import transport
+from parity_nb.neutrinos.world.generators import (
     CHARGED_PION,
     ELECTRON,
-    GENERATORS,
     KINDS,
     MUON,
+    NAMES,
     PHOTON,
     PROTON,
     energies_of,
@@ -44,8 +28,19 @@ from parity_nb.neutrinos.generators import (
     interact,
     labels_of,
 )
-from parity_nb.neutrinos.maps import PixelMaps
-from parity_nb.neutrinos.passage import Deposits, merge, showers, tracks
+from parity_nb.neutrinos.world.nova import (
+    ALL_PLANES,
+    CELLS,
+    LEVELS_PER_MEV,
+    PLANES,
+    VIEWS,
+    WIDTH_CELLS,
+    cell_of,
+    digitise,
+    plane_of,
+    windows,
+)
+from parity_nb.neutrinos.world.transport import Deposits, merge, showers, tracks
 
 CHUNK = 250
 """Events that are simulated at once; each chunk has random numbers of its own."""
@@ -57,38 +52,46 @@ FIDUCIAL = ((-100.0, 160.0), (-160.0, 100.0), (150.0, 900.0))
 """Where vertices lie, cm in x, y and z: what the source's cut on nu_e vertices keeps."""
 EVERYWHERE = ((-190.0, 190.0), (-190.0, 190.0), (0.0, 1275.0))
 """The whole detector before its muon catcher."""
-TRACKS = ((MUON, passage.MUON), (CHARGED_PION, passage.PION), (PROTON, passage.PROTON))
+TRACKS = ((MUON, transport.MUON), (CHARGED_PION, transport.PION), (PROTON, transport.PROTON))
 
 
-def simulated(
-    n: int,
-    generator: str,
-    seed: int = 0,
-    composition: str = "balanced",
-    gap: float = 1.0,
-) -> PixelMaps:
-    """`events`, made once and cached; without prongs.  Arguments as there."""
-    model = generator_named(generator, gap)
-    folder = data_dir() / "neutrinos"
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(repr((model, CHUNK, NOISE, SLICE, FIDUCIAL)).encode())
-    for made_by in (
-        detector,
-        generators,
-        maps,
-        passage,
-        _chunk,
-        _attempt,
-        _deposits,
-        _cells,
-        _noise,
-    ):
-        digest.update(inspect.getsource(made_by).encode())
-    name = f"{_full_name(generator)}-{composition}-{n}-seed{seed}-{digest.hexdigest()[:12]}"
-    with FileLock(folder / f"{name}.lock"):
-        if not (folder / name / "set.json").exists():
-            events(n, generator, seed, composition, gap).save(folder / name)
-    return PixelMaps.load(folder / name)
+@dataclass
+class PixelMaps(ImageSet):
+    """Pixel maps of events, two views each, and one row of truth an event.
+
+    Attributes:
+        images: uint8 (N, 2, 100, 80): views x and y, planes along the beam, cells across it.
+        meta: N rows: `label`, `mode`, `pdg`, `energy` (GeV), `visible` (GeV), `hits`, `weight`,
+            `generator`, what names the event (`run`, `subrun`, `cycle`, `evt`, `subevt`), ...
+        name: what the set is called.
+        prongs: tracks and showers, one row each, with the column `event` (a row of `meta`); it is
+            not saved.
+
+    Raises:
+        ValueError: for maps of another shape or type, or another number of rows.
+    """
+
+    prongs: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.images.shape[1:] != (VIEWS, PLANES, CELLS) or self.images.dtype != torch.uint8:
+            raise ValueError(
+                f"maps must be uint8 (N, {VIEWS}, {PLANES}, {CELLS}), not {self.images.dtype} "
+                f"{tuple(self.images.shape)}"
+            )
+
+    def __getitem__(self, index) -> PixelMaps:
+        """The chosen events (slice, indices or mask); with their prongs, unless one comes twice."""
+        part = super().__getitem__(index)
+        rows, prongs = np.atleast_1d(np.arange(len(self))[index]), None
+        if self.prongs is not None and len(np.unique(rows)) == len(rows):
+            new = np.full(len(self), -1)
+            new[rows] = np.arange(len(rows))
+            prongs = self.prongs.assign(event=new[self.prongs["event"]])
+            prongs = prongs[prongs["event"] >= 0].sort_values("event", kind="stable")
+            prongs = prongs.reset_index(drop=True)
+        return PixelMaps(part.images, part.meta, part.name, prongs)
 
 
 def events(
@@ -119,8 +122,8 @@ def events(
     if n < 1:
         raise ValueError(f"n = {n}: a set needs at least one event")
     model = generator_named(generator, gap)
-    name = _full_name(generator)
-    number = list(GENERATORS).index(name)
+    name = NAMES.get(generator, generator)
+    number = list(NAMES.values()).index(name)
     labels = labels_of(n, composition, np.random.default_rng([seed, number, 0]))
     starts = range(0, n, CHUNK)
     bar = tqdm(starts, desc=f"simulating {name} events", unit="chunk", disable=n < 2000)
@@ -142,10 +145,6 @@ def events(
     meta["subrun"], meta["cycle"] = np.arange(n) // 1000, 0
     meta["evt"], meta["subevt"] = np.arange(n) % 1000 // 2 + 1, np.arange(n) % 2
     return PixelMaps(pictures, meta, f"{name} (simulated)", prongs)
-
-
-def _full_name(generator: str) -> str:
-    return dict(zip("AB", GENERATORS, strict=True)).get(generator, generator)
 
 
 def _chunk(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:

@@ -107,6 +107,10 @@ which helps to tell the two currents apart, and in B after both, and more of the
 """
 
 
+NAMES = dict(zip("AB", GENERATORS, strict=True))
+"""Short for long."""
+
+
 def generator_named(name: str, gap: float = 1.0) -> Generator:
     """One of `GENERATORS`, moved away from the first by `gap`.
 
@@ -117,8 +121,7 @@ def generator_named(name: str, gap: float = 1.0) -> Generator:
     Raises:
         ValueError: for an unknown name, or a gap that makes no generator.
     """
-    names = dict(zip("AB", GENERATORS, strict=True))
-    wanted = choose("generator", names.get(name, name), GENERATORS)
+    wanted = choose("generator", NAMES.get(name, name), GENERATORS)
     first = next(iter(GENERATORS.values()))
     moved = {
         f.name: getattr(first, f.name) + gap * (getattr(wanted, f.name) - getattr(first, f.name))
@@ -209,9 +212,10 @@ def interact(
     axis = energy[:, None] * np.array([0, 0, 1.0]) - lepton[:, None] * out
     axis /= np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
 
+    numu, nue = (np.flatnonzero(label == name) for name in ("numu", "nue"))
     particles = [
-        _rows(np.flatnonzero(label == "numu"), MUON, lepton - muon, out),
-        _rows(np.flatnonzero(label == "nue"), ELECTRON, lepton, out),
+        _particles(numu, MUON, (lepton - muon)[numu], out[numu]),
+        _particles(nue, ELECTRON, lepton[nue], out[nue]),
         *_hadrons(charged, mode, transfer, axis, model, rng),
     ]
     flavour = np.where(label == "nue", 12, np.where(label == "numu", 14, 0))
@@ -223,15 +227,6 @@ def interact(
 
 def _look(table: dict, names: np.ndarray) -> np.ndarray:
     return np.array([table[name] for name in names])
-
-
-def _rows(event, kind, energy, direction) -> pd.DataFrame:
-    """Particles of one kind; energy and direction are of all events."""
-    u = direction[event]
-    return pd.DataFrame(
-        {"event": event, "kind": kind, "energy": energy[event]}
-        | {f"u{axis}": u[:, i] for i, axis in enumerate("xyz")}
-    )
 
 
 def _hadrons(charged, mode, transfer, axis, model, rng) -> list[pd.DataFrame]:
@@ -297,6 +292,7 @@ def _photons(event, kinetic, axis, rng) -> pd.DataFrame:
 
 
 def _particles(event, kind, energy, u) -> pd.DataFrame:
+    """Particles of one kind: their events, kinetic energies and directions (n, 3)."""
     return pd.DataFrame(
         {"event": event, "kind": kind, "energy": energy}
         | {f"u{axis}": u[:, i] for i, axis in enumerate("xyz")}

@@ -35,11 +35,9 @@ STEEL = 10.16
 CATCHER_PITCH = 2 * PLANE + STEEL
 """A pair of planes and a plate, cm."""
 
-COMPOSITION = {"H": 0.108, "C": 0.667, "O": 0.030, "Cl": 0.161, "Ti": 0.032}
-"""Shares of the elements in the mass.  {C}"""
 # Scintillator (mineral oil, CH2) and walls (PVC with titanium dioxide): share of the mass, density
 # in g/cm3, and radiation length in g/cm2 {P}.  The shares are ours; 16 % of chlorine, of which PVC
-# holds 57 %, and 3 % of titanium ask for about these.
+# holds 57 %, and 3 % of titanium {C} ask for about these.
 OIL, WALLS = (0.65, 0.86, 44.77), (0.35, 1.49, 25.51)
 ACTIVE = OIL[0]
 """Share of the mass that is scintillator, and of a track's energy that is seen."""

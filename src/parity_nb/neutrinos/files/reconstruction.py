@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from parity_nb.neutrinos.detector import (
+from parity_nb.neutrinos.files.hdf5 import KEYS, MAPS, MODE_NUMBERS, TRUTH, write
+from parity_nb.neutrinos.world.nova import (
     CATCHER_FRONT,
     CATCHER_PITCH,
     CATCHER_PLANES,
     CELL,
     HALF_WIDTH,
 )
-from parity_nb.neutrinos.files import MAPS, MODE_NUMBERS, TRUTH, write
-from parity_nb.neutrinos.maps import KEYS, PixelMaps
+from parity_nb.neutrinos.world.simulate import PixelMaps
 
 SHORTEST_TRACK, SHORTEST_PRONG = 30.0, 10.0
 """Tracks and prongs below these lengths are not found, cm."""
@@ -37,7 +37,7 @@ WITHOUT_MAP = 0.25
 
 
 def branches(made: PixelMaps, seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
-    """The columns that a file of these events holds, maps excepted; see `files.write`.
+    """The columns that a file of these events holds, maps excepted; see `hdf5.write`.
 
     Args:
         made: events as `simulate.events` makes them, with prongs.
@@ -85,7 +85,7 @@ def branches(made: PixelMaps, seed: int = 0) -> dict[str, dict[str, np.ndarray]]
 
 def write_simulated(path: str | Path, made: PixelMaps, seed: int = 0) -> Path:
     """Write simulated events as a file of the experiment's format."""
-    return write(path, made.maps, branches(made, seed))
+    return write(path, made.images, branches(made, seed))
 
 
 def _found(prongs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -12,7 +12,7 @@ fetches their maps when they are indexed, so that files may be larger than memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -21,15 +21,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from parity_nb.neutrinos.cuts import Cut
-from parity_nb.neutrinos.detector import CELLS, LEVELS_PER_MEV, PLANES, VIEWS
-from parity_nb.neutrinos.maps import KEYS, PixelMaps
+from parity_nb.data import written
+from parity_nb.neutrinos.world.nova import CELLS, PLANES, VIEWS
 
+KEYS = ("run", "subrun", "cycle", "evt", "subevt")
+"""What names an event, in every branch."""
 MAPS, TRUTH = "rec.training.cvnmaps", "rec.mc.nu"
 """Branches of the pixel maps, and of what was simulated."""
 MODE_NUMBERS = {"qe": 0, "res": 1, "dis": 2, "mec": 10}
 """Numbers of the interaction modes in the column `mode`, as in the experiment's software."""
 PIXELS = VIEWS * PLANES * CELLS
+
+Cut = Callable[["EventFile"], np.ndarray]
+"""From an open file to bool, one a pixel map: whether its event is kept."""
 
 
 class EventFile:
@@ -256,13 +260,15 @@ def labels(iscc: np.ndarray, pdg: np.ndarray, file: EventFile, rows: np.ndarray)
 class LazyMaps:
     """Pixel maps of an index, read from their files when they are indexed.
 
-    It has as much of a tensor as `training.fit` and `training.evaluate` ask for: a length, and
-    the items at given places, uint8 (k, 2, 100, 80).
+    It has as much of a tensor as `training.fit` and `training.evaluate` ask for: a length, a
+    device, and the items at given places, uint8 (k, 2, 100, 80).
 
     Args:
         paths: the files of the index.
         index: rows of `read_index`, any choice of them.
     """
+
+    device = torch.device("cpu")
 
     def __init__(self, paths: Sequence[str | Path], index: pd.DataFrame):
         self.paths = list(paths)
@@ -288,23 +294,6 @@ class LazyMaps:
         return (self[start : start + size] for start in range(0, len(self), size))
 
 
-def read(
-    paths: Sequence[str | Path],
-    cut: Cut | None = None,
-    unmatched: str = "raise",
-    generator: str = "files",
-) -> PixelMaps:
-    """The events of files that pass a cut, in memory; arguments as for `read_index`."""
-    index = read_index(paths, {"kept": cut} if cut else None, unmatched)
-    if cut:
-        index = index[index.pop("kept")].reset_index(drop=True)
-    pictures = LazyMaps(paths, index)[:]
-    index["visible"] = pictures.sum((1, 2, 3)).numpy() / LEVELS_PER_MEV / 1000
-    index["hits"] = (pictures > 0).sum((1, 2, 3)).numpy()
-    index["generator"] = generator
-    return PixelMaps(pictures, index.drop(columns=["file", "row"]), generator)
-
-
 def write(path: str | Path, maps: Tensor, branches: Mapping[str, Mapping[str, np.ndarray]]) -> Path:
     """Write a file; it appears complete or not at all.
 
@@ -322,9 +311,7 @@ def write(path: str | Path, maps: Tensor, branches: Mapping[str, Mapping[str, np
         lengths = {len(values) for values in columns.values()}
         if missing or len(lengths) != 1:
             raise ValueError(f"branch {branch!r}: keys {missing} are missing, or {lengths} rows")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with h5py.File(part, "w") as file:
+    with written(path) as part, h5py.File(part, "w") as file:
         for branch, columns in branches.items():
             group = file.create_group(branch)
             for column, values in columns.items():
@@ -333,5 +320,4 @@ def write(path: str | Path, maps: Tensor, branches: Mapping[str, Mapping[str, np
         # Few events a chunk: they are read one by one, in any order.
         chunk = (min(8, len(maps)), PIXELS)
         file[MAPS].create_dataset("cvnmap", data=flat, chunks=chunk, compression="lzf")
-    part.replace(path)
     return path

@@ -1,0 +1,1 @@
+"""The experiment's files, and what a reconstruction writes into them."""

@@ -1,0 +1,1 @@
+"""Simulated neutrino events: interactions, their transport through the detector, its cells."""
