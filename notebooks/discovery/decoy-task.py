@@ -37,22 +37,22 @@
 # of networks in the time of a hundred.
 
 # %%
+import inspect
 import time
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from parity_nb.discovery.components import as_colours, output_images, pca_images
-from parity_nb.discovery.decoy import DecoyNet, train_decoys
-from parity_nb.discovery.direct import around
-from parity_nb.discovery.inside import invariance_errors
-from parity_nb.discovery.templates import (
+from parity_nb.discovery.methods.decoys import Adam, DecoyNet, fresh, gradients, train_decoys
+from parity_nb.discovery.methods.pca_images import output_images, pca_images
+from parity_nb.discovery.world.correlations import around
+from parity_nb.discovery.world.templates import (
     CLASSES,
     FAMILIES,
+    MATRICES,
     draw,
     pixel_grid,
     point_group,
@@ -142,7 +142,7 @@ tones = clean ^ swapped
 kinds = np.repeat([kind for kind, _ in templates], each)
 print(f"{len(tones)} pictures of {pixels} x {pixels} pixels")
 
-# %% mystnb={"figure": {"caption": "Simulated templates, cut at a level: one class of symmetry a row (none, mirror, two mirrors, turns, turns and mirrors, rotation, translation), the five families twice in each row.", "name": "fig-decoy-templates"}, "image": {"alt": "Seven rows of ten black and white pictures: blobs without symmetry, blobs with one mirror, with two, pinwheels, squares, discs and rings, stripes."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated templates, cut at a level: one class of symmetry a row (none, mirror, two mirrors, turns, turns and mirrors, rotation, translation), the five families twice in each row.", "name": "fig-decoy-templates"}, "image": {"alt": "Seven rows of ten black and white pictures: blobs without symmetry, blobs with one mirror, with two, pinwheels, squares, discs and rings, stripes."}}
 shown = [i for k in range(len(templates)) for i in (each * k, each * k + min(1, each - 1))]
 image_grid(clean[shown].reshape(-1, 1, pixels, pixels).float(), columns=10)
 plt.show()
@@ -190,39 +190,53 @@ print(f"{sum(w.numel() for w in net.parameters()):,} weights, {len(xy):,} pixels
 
 # %% [markdown]
 # A single small network keeps no processor busy; most of the time goes into starting operations.  So
-# stack the weights of all networks, write the loss of *one*, take its gradient, and map it over the
-# stack.  The multiplications of all networks become one.
+# stack the weights of all networks (`parity_nb.ensembles`), write the loss of *one*, take its
+# gradient, and map it over the stack.  The multiplications of all networks become one.  This is the
+# function that trains here and in {ref}`discovery/symmetry-score`:
 
-
-# %%
-def loss(weights, points, tone):
-    return binary_cross_entropy_with_logits(functional_call(net, weights, (points,)), tone)
-
-
-gradient = vmap(grad(loss), in_dims=(0, None, 0))  # weights and tones a network, points shared
+# %% tags=["hide-input"]
+print(inspect.getsource(gradients))
 
 # %% [markdown]
 # The known answer first: the stacked gradient must be that of each network alone.
 
 # %%
-torch.manual_seed(seed)
-alone = [DecoyNet(width) for _ in range(8)]
-stacked, _ = stack_module_state(alone)
+stack = fresh(8, width, seed)
 goal = tones[:8].float()
-together = gradient(stacked, xy, goal)
+together = gradients(stack, xy, goal)
 differences = []
-for i, network in enumerate(alone):
-    binary_cross_entropy_with_logits(network(xy), goal[i]).backward()
-    for name, weight in network.named_parameters():
+for i in range(stack.size):
+    alone = stack.network(i)
+    binary_cross_entropy_with_logits(alone(xy)[0], goal[i]).backward()
+    for name, weight in alone.named_parameters():
         gap = (together[name][i] - weight.grad).abs().max() / weight.grad.abs().max()
         differences.append(gap.item())
 print("the same gradients, to rounding:", max(differences) < 1e-4)
 assert max(differences) < 1e-4
 
 # %% [markdown]
-# Adam {cite}`kingma2015adam` works weight by weight, so the rest of training is the same too.  A
-# quarter of the pixels is held out, and every network stops when its accuracy there first reaches the
-# target, so that no picture is learnt better than another; it then leaves the stack.  The target
+# Adam {cite}`kingma2015adam` works weight by weight, so that it can be written for the stack too.
+
+# %% tags=["hide-input"]
+print(inspect.getsource(Adam))
+
+# %% [markdown]
+# Ten steps of it, and ten of `torch.optim.Adam` with the last network of the stack alone:
+
+# %%
+ours, theirs = Adam(stack.weights, 0.02), torch.optim.Adam(alone.parameters(), 0.02)
+for _ in range(10):
+    ours.step(stack.weights, gradients(stack, xy, goal))
+    theirs.zero_grad()
+    binary_cross_entropy_with_logits(alone(xy)[0], goal[-1]).backward()
+    theirs.step()
+apart = [(stack.weights[name][-1] - w).abs().max().item() for name, w in alone.named_parameters()]
+print("the same weights, to rounding:", max(apart) < 1e-3)
+assert max(apart) < 1e-3
+
+# %% [markdown]
+# A quarter of the pixels is held out, and every network stops when its accuracy there first reaches
+# the target, so that no picture is learnt better than another; it then leaves the stack.  The target
 # lies below what is left of a perfect picture when some pixels are swapped, so that a network may
 # stop before it learns those by heart.
 
@@ -251,14 +265,26 @@ by_class.round(2)
 # means nothing; we take the one with a positive third moment.
 
 # %%
-images, shares = pca_images(decoys.weights, xy)
-learned = output_images(decoys.weights, xy)
+images, shares = pca_images(decoys.trained, xy)
+learned = output_images(decoys.trained, xy)
 for k, share in enumerate(shares.mean(0)):
     run.record(
         f"variance in component {k + 1}", share.item(), shares[:, k].std().item(), len(shares)
     )
 
-# %% mystnb={"figure": {"caption": "Nine pictures: as drawn, with a few pixels swapped; as the network reproduces them; and the PCA image of its last hidden layer.", "name": "fig-decoy-pca"}, "image": {"alt": "Three rows of nine pictures: black and white templates, the same in soft grey tones, and colourful versions in which the outlines of the templates are visible."}}
+# %% [markdown]
+# Each component is drawn from its second to its 98th percentile.
+
+
+# %%
+def as_colours(images):
+    """Three components (N, 3, S, S) as red, green and blue."""
+    flat = images.flatten(2)
+    low, high = (flat.quantile(q, -1, keepdim=True) for q in (0.02, 0.98))
+    return ((flat - low) / (high - low).clamp_min(1e-6)).clamp(0, 1).reshape(images.shape)
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nine pictures: as drawn, with a few pixels swapped; as the network reproduces them; and the PCA image of its last hidden layer.", "name": "fig-decoy-pca"}, "image": {"alt": "Three rows of nine pictures: black and white templates, the same in soft grey tones, and colourful versions in which the outlines of the templates are visible."}}
 some = np.linspace(0, len(tones) - 1, 9).astype(int)
 rows = [tones[some].reshape(-1, 1, pixels, pixels).float(), learned[some]]
 rows = [row.expand(-1, 3, -1, -1) for row in rows] + [as_colours(images[some])]
@@ -273,10 +299,10 @@ plt.show()
 # %%
 model = int(np.argmax(kinds == "turns and mirrors"))
 repeated = train_decoys(tones[model].expand(twins, -1), xy, width, target, most, seed=seed + 1)
-copies, _ = pca_images(repeated.weights, xy)
-same = output_images(repeated.weights, xy)
+copies, _ = pca_images(repeated.trained, xy)
+same = output_images(repeated.trained, xy)
 
-# %% mystnb={"figure": {"caption": "One picture, learnt by several networks that differ only in their weights at the start: what they reproduce, and their PCA images.", "name": "fig-decoy-twins"}, "image": {"alt": "Two rows of pictures: above, nearly the same grey square-like shape each time; below, different colours and shapes each time."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One picture, learnt by several networks that differ only in their weights at the start: what they reproduce, and their PCA images.", "name": "fig-decoy-twins"}, "image": {"alt": "Two rows of pictures: above, nearly the same grey square-like shape each time; below, different colours and shapes each time."}}
 image_grid(torch.cat([same.expand(-1, 3, -1, -1), as_colours(copies)]), columns=twins)
 plt.show()
 
@@ -313,7 +339,7 @@ run.record("correlation of one picture, output", *alike(same.flatten(1)), n=twin
 # image is as colourful, and a classifier can find nothing in it except by a leak.  That makes it a
 # control.
 
-# %% mystnb={"figure": {"caption": "PCA images of the nine networks of the earlier figure before they were trained.", "name": "fig-decoy-untrained"}, "image": {"alt": "A row of nine pictures with smooth gradients of colour and no outlines."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "PCA images of the nine networks of the earlier figure before they were trained.", "name": "fig-decoy-untrained"}, "image": {"alt": "A row of nine pictures with smooth gradients of colour and no outlines."}}
 untrained, _ = pca_images(decoys.start, xy)
 image_grid(as_colours(untrained[some]), columns=9)
 plt.show()
@@ -327,12 +353,81 @@ plt.show()
 # trained and untrained.  The error is in standard deviations of $f$; a function that
 # does not care for $h$ at all has about $\sqrt2 = 1.4$.
 
+
+# %% tags=["subject"]
+def turned(points):
+    """By two radians."""
+    cos, sin = torch.tensor(2.0).cos(), torch.tensor(2.0).sin()
+    matrix = torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])])
+    return points @ matrix.to(points).T
+
+
+def shifted(points):
+    """By 0.8 along the lines."""
+    return points + torch.tensor([0.8, 0.0]).to(points)
+
+
+OF_SQUARE = {e.name: e.act for e in point_group(*MATRICES).elements}
+TRANSFORMS = {
+    "none": OF_SQUARE["P"],
+    "mirror": OF_SQUARE["P"],
+    "two mirrors": OF_SQUARE["P"],
+    "turns": OF_SQUARE["R90"],
+    "turns and mirrors": OF_SQUARE["R90 P"],
+    "rotation": turned,
+    "translation": shifted,
+}
+
+# %% [markdown]
+# The functions of the plane that one network offers: its output, three components of its hidden layer,
+# and the first component before training.
+
+
+# %% tags=["subject"]
+def component(network, k):
+    """The k-th principal component over the picture, points (M, 2) -> (M,)."""
+    hidden = network(pixel_grid(32).to(network.device), shared=True)[1][0]
+    axis = torch.linalg.eigh(torch.cov(hidden.T))[1][:, -1 - k]
+    return lambda points: network(points, shared=True)[1][0] @ axis
+
+
+def functions_of(decoys, i):
+    """Of the network with this number, each a stack of one."""
+    one = torch.tensor([i], device=decoys.trained.device)
+    trained, start = decoys.trained[one], decoys.start[one]
+    functions = {"output": lambda points: trained(points, shared=True)[0][0].sigmoid()}
+    functions |= {f"component {k + 1}": component(trained, k) for k in range(3)}
+    return functions | {"untrained": component(start, 0)}
+
+
+# %% [markdown]
+# Each is compared at points $x$ and $hx$ that both lie in the picture.
+
+
+# %% tags=["subject"]
+@torch.no_grad()
+def invariance_errors(decoys, index, templates, h):
+    """Change of each function under h, in the frame of each network's template: name -> (n,)."""
+    own = pixel_grid(32).to(decoys.trained.device)
+    found = {}
+    for k, i in enumerate(index):
+        place = templates[k : k + 1].picture
+        both = torch.cat([place(own[None]), place(h(own)[None])])
+        x = own[(both.abs() < 1).all(-1).all(0)]
+        for name, f in functions_of(decoys, i).items():
+            change = equivariance_error(lambda p, f=f, at=place: f(at(p[None])[0]), x, h, identity)
+            found.setdefault(name, []).append(change.relative)
+    return {name: torch.tensor(values) for name, values in found.items()}
+
+
 # %%
 inside = {}
 for position, ((kind, family), (some_templates, _)) in enumerate(templates.items()):
-    index = torch.arange(each * position, each * (position + 1))
-    found = invariance_errors(decoys, index, some_templates)
+    index = range(each * position, each * (position + 1))
+    found = invariance_errors(decoys, index, some_templates, TRANSFORMS[kind])
     inside[kind, family] = {name: value.mean().item() for name, value in found.items()}
+
+# %% tags=["hide-input"]
 inside = pd.DataFrame(inside).T.rename_axis(["class", "family"])
 errors = inside.groupby("class", sort=False).mean()
 errors.round(2)
@@ -341,7 +436,7 @@ errors.round(2)
 # For the class "none", $h$ is a mirror that means nothing to the picture: that row is what no symmetry
 # looks like.  The table is drawn in {numref}`fig-decoy-inside`.
 
-# %% mystnb={"figure": {"caption": "Change under a transform of the template's own class (for none, under a mirror), in standard deviations: of the network's output, of the first three components of its last hidden layer, and of the first component before training. Mean over families, with the standard deviation of that mean.", "name": "fig-decoy-inside"}, "image": {"alt": "Points with error bars, a group for each class of symmetry: the output changes least under a symmetry, the components more, the untrained component most."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change under a transform of the template's own class (for none, under a mirror), in standard deviations: of the network's output, of the first three components of its last hidden layer, and of the first component before training. Mean over families, with the standard deviation of that mean.", "name": "fig-decoy-inside"}, "image": {"alt": "Points with error bars, a group for each class of symmetry: the output changes least under a symmetry, the components more, the untrained component most."}}
 scatter = inside.groupby("class", sort=False).std() / len(FAMILIES) ** 0.5
 fig, ax = plt.subplots(figsize=(7.2, 3.4))
 for k, name in enumerate(errors.columns):

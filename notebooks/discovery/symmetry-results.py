@@ -34,9 +34,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from parity_nb.discovery.drawings import CLIPART, DRAWINGS
-from parity_nb.discovery.sets import VIEWS
-from parity_nb.discovery.templates import CLASSES
+from parity_nb.discovery.world.drawings import CLIPART, DRAWINGS
+from parity_nb.discovery.world.templates import CLASSES
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, load_evidence, provenance
 from parity_nb.statistics import roc_area
@@ -98,6 +97,7 @@ def printed(table):
 # are forests of decision trees on a few numbers, without any image.
 
 # %%
+VIEWS = ("picture", "output", "PCA", "output and PCA", "untrained PCA")
 CONTROLS = ("permuted labels", "PCA, split by network", "difficulty", "direct measure")
 accuracy = table_of(scores, "accuracy, ", (*VIEWS, *CONTROLS))
 printed(accuracy)

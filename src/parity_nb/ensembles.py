@@ -8,7 +8,7 @@ an optimiser that works weight by weight trains them without exchange between th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,14 @@ class Ensemble:
         pick = (lambda part: part) if shared else (lambda part: part[list(owner)])
         values = [self(pick(part.to(self.device)), shared).float().cpu() for part in parts]
         return torch.cat(values, 1)
+
+    def __getitem__(self, index: Tensor) -> Ensemble:
+        """Some of the networks, by their numbers or a mask, with copies of their weights."""
+        some = copy(self)
+        some.weights = {n: w.detach()[index].requires_grad_() for n, w in self.weights.items()}
+        some.buffers = {n: b[index] for n, b in self.buffers.items()}
+        some.size = len(next(iter(some.weights.values())))
+        return some
 
     def network(self, k: int) -> nn.Module:
         """The k-th network as a module of its own, on the CPU."""

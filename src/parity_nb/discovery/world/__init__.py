@@ -1,0 +1,1 @@
+"""Worlds of the part on discovery, whose truth is known."""
