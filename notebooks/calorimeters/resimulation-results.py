@@ -271,7 +271,7 @@ for detector in DETECTORS:
 # %% [markdown]
 # ## Two faults in turning images
 #
-# The published code turns images about a corner and cuts long lists ({doc}`../../book/errata`).  What
+# The published code turns images about a corner and cuts long lists ({ref}`errata <mirrors/errata>`).  What
 # do these faults cost, and how much of the difference between *pre* and *post* is left without them?
 
 # %%

@@ -116,7 +116,7 @@ except ValueError as error:
 # %% [markdown]
 # It is not.  The flip of a roll is missing, and so is the phi flip, the half turn of the flip.  So even
 # an exact average over these four would change when the image is flipped
-# ({doc}`../../book/errata`, entries 28 and 29).
+# ({ref}`errata <mirrors/errata>`, entries 28 and 29).
 #
 # ## The averaging layer
 #

@@ -271,7 +271,7 @@ spread.set_index(["task", "events", "network"])[columns] if len(excess) else "no
 # ## Reading the published table
 #
 # The thesis stores four copies of an event and picks them by name, with a slip
-# ({doc}`../../book/errata`, entry 30).  What was each row trained on, and for how many steps?
+# ({ref}`errata <mirrors/errata>`, entry 30).  What was each row trained on, and for how many steps?
 
 # %%
 slots = [name for name, _ in PUBLISHED_SLOTS]
@@ -339,7 +339,7 @@ print("published training accuracies:", *thesis.filter(like="training accuracy",
 assert abs(seen - (1 - p**2 / 2)) < 0.003
 
 # %% [markdown]
-# The published training accuracies stop just below that cap ({doc}`../../book/errata`, entry 31): they say
+# The published training accuracies stop just below that cap ({ref}`errata <mirrors/errata>`, entry 31): they say
 # nothing of how far the networks were from over-fitting.
 #
 # ## Choosing on the test set

@@ -58,7 +58,7 @@ print(f"{scores.file.nunique()} runs of the score, {inside.file.nunique()} of th
 # come from the scatter between runs, with Student's $t$ for few of them.
 
 
-# %%
+# %% tags=["hide-input"]
 def over_runs(records, name):
     """Mean over runs, its standard error, number of runs, and test items in all of them."""
     rows = records[records.name == name]
@@ -69,19 +69,19 @@ def over_runs(records, name):
     )
 
 
-# %%
+# %% tags=["hide-input"]
 def table_of(records, prefix, names):
     """`over_runs` of several numbers whose names begin alike."""
     rows = {name: over_runs(records, prefix + name) for name in names}
     return pd.DataFrame(rows).T.query("runs > 0").astype({"runs": int, "n": int})
 
 
-# %%
+# %% tags=["hide-input"]
 def text(row):
     return format_number(row["mean"], row["error"] if row["error"] > 0 else None)
 
 
-# %%
+# %% tags=["hide-input"]
 def printed(table):
     """A table with values as text, or the words that there is nothing yet."""
     if table.empty:
@@ -96,13 +96,13 @@ def printed(table):
 # Accuracy of seven classes in a family that was not shown.  The `direct measure` and the `difficulty`
 # are forests of decision trees on a few numbers, without any image.
 
-# %%
+# %% tags=["hide-input"]
 VIEWS = ("picture", "output", "PCA", "output and PCA", "untrained PCA")
 CONTROLS = ("permuted labels", "PCA, split by network", "difficulty", "direct measure")
 accuracy = table_of(scores, "accuracy, ", (*VIEWS, *CONTROLS))
 printed(accuracy)
 
-# %% mystnb={"figure": {"caption": "Accuracy on the held-out family, run by run (dots, coloured by the family) and the mean (black bars). The dashed line is chance.", "name": "fig-results-accuracy"}, "image": {"alt": "One row of dots for each input on an axis of accuracy from 0 to 1, with a dashed line at one seventh."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accuracy on the held-out family, run by run (dots, coloured by the family) and the mean (black bars). The dashed line is chance.", "name": "fig-results-accuracy"}, "image": {"alt": "One row of dots for each input on an axis of accuracy from 0 to 1, with a dashed line at one seventh."}}
 fig, ax = plt.subplots(figsize=(6.8, 3.8))
 families = {r.seed: r.value for r in scores[scores.name == "held-out family"].itertuples()}
 for row, name in enumerate(accuracy.sort_values("mean").index):
@@ -123,7 +123,7 @@ plt.show()
 # Above chance by how many standard errors?  For the two controls that can know nothing the answer
 # should be a number of order one, of either sign.
 
-# %%
+# %% tags=["hide-input"]
 above = (accuracy["mean"] - chance) / accuracy["error"]
 for name in above.index[above.notna()]:
     print(f"{name}: {above[name]:+.1f} standard errors from chance")
@@ -135,7 +135,7 @@ for name in above.index[above.notna()]:
 # column would have been found at the 5 % level with a probability of 95 %; so no smaller one can be
 # excluded where nothing is seen.
 
-# %%
+# %% tags=["hide-input"]
 PAIRS = ("PCA minus untrained PCA", "PCA minus difficulty", "PCA minus picture",
          "PCA minus output", "output and PCA minus output")  # fmt: skip
 gaps = table_of(scores, "", PAIRS)
@@ -145,7 +145,7 @@ degrees = (gaps.runs - 1).clip(lower=1)
 gaps["smallest"] = (stats.t.ppf(0.975, degrees) + stats.t.ppf(0.95, degrees)) * gaps.error
 gaps["p"] = 2 * stats.t.sf((gaps["mean"] / gaps.error).abs(), degrees)
 
-# %%
+# %% tags=["hide-input"]
 extra = {"p": gaps.p.map("{:.2g}".format), "smallest to be seen": gaps.smallest.round(3)}
 printed(gaps) if gaps.empty else printed(gaps).assign(**extra)
 
@@ -157,7 +157,7 @@ printed(gaps) if gaps.empty else printed(gaps).assign(**extra)
 #
 # Look-alikes are the harder test, where no disc and no stripe helps.  Chance is one half.
 
-# %%
+# %% tags=["hide-input"]
 ALIKE = ("none or mirror", "turns or turns and mirrors")
 alike = table_of(scores, "", [f"{pair}, {name}" for pair in ALIKE for name in VIEWS])
 printed(alike)
@@ -169,7 +169,7 @@ printed(alike)
 # is a symmetry of the picture: the change, in standard deviations of the function.  Without a symmetry
 # it is about 1.4, or somewhat less for a smooth function.
 
-# %%
+# %% tags=["hide-input"]
 FUNCTIONS = ("output", "component 1", "component 2", "component 3", "untrained")
 change = table_of(inside, "change under a symmetry, ", FUNCTIONS)
 printed(change)
@@ -180,15 +180,15 @@ printed(change)
 # The score as a symmetry is broken from 0 to 1, and the largest correlation of the picture with its
 # transform beside it.
 
-# %%
+# %% tags=["hide-input"]
 CURVES = ("direct measure", "score, PCA", "score, output", "score, picture")
 shown = scores[scores.name.str.contains(", b = ", regex=False)]
 
-# %%
+# %% tags=["hide-input"]
 parts = shown.name.str.rsplit(", b = ", n=1, expand=True)
 shown = shown.assign(curve=parts[0], b=parts[1].astype(float)) if len(shown) else shown
 
-# %% mystnb={"figure": {"caption": "Score from the PCA image, the output and the picture, and the direct measure, against the broken amount: mean over runs and its standard error.", "name": "fig-results-broken"}, "image": {"alt": "Four falling curves with error bars against the broken amount from 0 to 1."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Score from the PCA image, the output and the picture, and the direct measure, against the broken amount: mean over runs and its standard error.", "name": "fig-results-broken"}, "image": {"alt": "Four falling curves with error bars against the broken amount from 0 to 1."}}
 fig, ax = plt.subplots()
 for colour, name in zip(CYCLE, CURVES, strict=False):
     if len(shown):
@@ -203,7 +203,7 @@ plt.show()
 # %% [markdown]
 # Rank correlations: of the mean curve of a run (that is, is it monotone), and picture by picture.
 
-# %%
+# %% tags=["hide-input"]
 ranks = table_of(scores, "rank correlation of means, ", CURVES)
 single = table_of(scores, "rank correlation, ", CURVES)
 if len(ranks):
@@ -222,13 +222,13 @@ else:
 # families, with the standard error between them; and the largest of the direct measures, which is one
 # number for a sketch.  First those whose symmetry is known.
 
-# %%
+# %% tags=["hide-input"]
 names = scores.name[scores.name.str.fullmatch("art: .*, PCA")].str[5:-5].unique()
 names = [name for name in names if not name.startswith("rank")]
 known = {name: symbol for name, (_, symbol) in DRAWINGS.items()} | CLIPART
 
 
-# %%
+# %% tags=["hide-input"]
 def score_table(names):
     """Mean scores over runs and the direct measure, one row a picture."""
     direct = [over_runs(scores, f"art: {n}, strongest direct measure")["mean"] for n in names]
@@ -240,7 +240,7 @@ def score_table(names):
     return shown, values | {"direct measure": np.array(direct)}
 
 
-# %%
+# %% tags=["hide-input"]
 plain = [name for name in names if name in known]
 table, values = score_table(plain)
 table.insert(0, "symmetry", [known[name] for name in plain])
@@ -250,7 +250,7 @@ table.rename_axis("picture") if plain else "not yet run"
 # Does the score put a picture with a symmetry above one without?  The area under the ROC curve over
 # these pictures, with the error of {cite}`delong1988`; one half is no better than chance.
 
-# %%
+# %% tags=["hide-input"]
 symmetric = np.array([known[name] != "none" for name in plain])
 if 0 < symmetric.sum() < len(symmetric):
     for name, value in values.items():
@@ -262,7 +262,7 @@ if 0 < symmetric.sum() < len(symmetric):
 # in two ways, by its dark parts and by its edges.  A score that belongs to the picture would not depend
 # on that choice.
 
-# %%
+# %% tags=["hide-input"]
 free = [name for name in names if name not in known and not name.endswith("@edges")]
 free = [name for name in free if f"{name}@edges" in names]
 dark, dark_values = score_table(free)
@@ -272,7 +272,7 @@ both = pd.concat(
 )
 both.rename_axis("picture") if free else "not yet run"
 
-# %%
+# %% tags=["hide-input"]
 for name in line_values if len(free) > 2 else ():
     r = stats.spearmanr(dark_values[name], line_values[name])
     run.record(f"dark parts against edges, rank correlation, {name}", r.statistic, n=len(free))
@@ -286,7 +286,7 @@ for name in line_values if len(free) > 2 else ():
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for prefix, table in (
     ("accuracy, ", accuracy),
     ("", gaps),
@@ -297,7 +297,7 @@ for prefix, table in (
         error = row["error"] if row["error"] > 0 else None
         run.record(f"{prefix}{name}", row["mean"], error, int(row.runs))
 
-# %%
+# %% tags=["hide-input"]
 for name, value in gaps.smallest.dropna().items():
     run.record(f"smallest difference, {name}", value, n=int(gaps.runs[name]))
 
@@ -305,7 +305,7 @@ for name, value in gaps.smallest.dropna().items():
 # In words, from the numbers above and for these networks and potentials:
 
 
-# %%
+# %% tags=["hide-input"]
 def verdict(name):
     """What a difference says at five standard errors, and at none."""
     row = gaps.loc[name]
@@ -314,7 +314,7 @@ def verdict(name):
     return f"{word}, by {abs(z):.1f} standard errors" if abs(z) > 3 else "not clearly different"
 
 
-# %%
+# %% tags=["hide-input"]
 if len(gaps) and gaps.runs.min() >= 5:
     print("PCA image against chance:", f"{above['PCA']:.1f} standard errors above")
     print("PCA image against the untrained one:", verdict("PCA minus untrained PCA"))
@@ -327,7 +327,7 @@ else:
 
 # %% [markdown]
 # The claims of the source, one by one.  *The classification works*: see the first line of the verdict.
-# *So the network has discovered the symmetry*: that does not follow ({doc}`../../book/errata`, entry 48).
+# *So the network has discovered the symmetry*: that does not follow ({ref}`errata <mirrors/errata>`, entry 48).
 # The hidden layer would have to know more than the picture that it makes, and the last line is where
 # this would show.
 

@@ -347,7 +347,7 @@ for name, mask in (("outer two columns", edge < 2), ("all but the outer two", ed
 #
 # Gibbon (2023) trained once in colour (70.7 %) and once in grey (70.0 %) and took the difference
 # for an effect of colour.  With the same pictures in both, the comparison has to be paired; that
-# was not done, and could not be decided ({doc}`../../book/errata`, entry 7).  That colour *can*
+# was not done, and could not be decided ({ref}`errata <mirrors/errata>`, entry 7).  That colour *can*
 # matter is clear from an example of the same source: two species, one of either hand, that look
 # alike in grey.  The set `digits-inked` is that: half of the digits are mirrored and blue, the others
 # red, and both inks are the same grey.  If this page's set has colours, a second network, of the same

@@ -119,7 +119,7 @@ bound.sort_values("excess / errors", ascending=False).head(4).round(2)
 
 # %% [markdown]
 # One value stands out.  If one image in a hundred holds a spiral, a fraction of 57.6 % cannot be
-# reached by spirals ({doc}`../../book/errata`, entry 19).  We cannot say what was found instead; the
+# reached by spirals ({ref}`errata <mirrors/errata>`, entry 19).  We cannot say what was found instead; the
 # share may have been one of points and not of images.  A flipped set, F-SPR-RI-3, also lies several
 # quoted errors above its bound of one half, but that is a matter of the errors:
 
@@ -134,7 +134,7 @@ assert p < 1e-6
 # %% [markdown]
 # Each published value is an average over ten backgrounds with 2,400 test images each, and the
 # quoted errors are binomial for 24,000 independent images.  The controls and flipped sets scatter
-# more than twice as much, to both sides ({doc}`../../book/errata`, entry 20).  Something ties the
+# more than twice as much, to both sides ({ref}`errata <mirrors/errata>`, entry 20).  Something ties the
 # images or the repeats together, and the paper does not say what.  Its errors should be read as
 # more than twice as large.
 #

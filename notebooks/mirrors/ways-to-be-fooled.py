@@ -120,14 +120,14 @@ print(f"zeros: {(f == 0).mean():.3f} of all items")
 compare("ties on one side", exact_p((f >= 0).sum(1), items) <= 0.05, count_p(f) <= 0.05)
 
 # %% [markdown]
-# The opposite custom, a zero that counts as negative ({ref}`errata`, entry 4), fools nobody; it
+# The opposite custom, a zero that counts as negative ({ref}`errata <mirrors/errata>`, entry 4), fools nobody; it
 # hides what is there.  In this book zeros count one half in the fraction that is printed and are
 # left out of every test.
 #
 # ### Test batches overlap
 #
 # A loader is shuffled afresh, its first batch is evaluated, and that is done ten times
-# ({ref}`errata`, entries 1 to 3).  The number of evaluations is that of the test items, but some
+# ({ref}`errata <mirrors/errata>`, entries 1 to 3).  The number of evaluations is that of the test items, but some
 # were drawn several times.  Drawing a batch without replacement is the hypergeometric
 # distribution; on paper the test fires in $1-\Phi(1.64/\sqrt{1.9}) = 12\%$ of all cases.
 
@@ -174,7 +174,7 @@ print(table[["value", "n", "cap", "p"]].to_string(formatters={"p": "{:.1e}".form
 
 # %% [markdown]
 # Either "per cent" does not mean per cent of the pictures or groups there, or items were not
-# independent ({ref}`errata`).  What does a leak look like?  Items are vectors of 100 numbers, one
+# independent ({ref}`errata <mirrors/errata>`).  What does a leak look like?  Items are vectors of 100 numbers, one
 # in a hundred with a signal.  The function is linear, trained in closed form: of all linear odd
 # functions it has the smallest loss A.
 
@@ -225,7 +225,7 @@ compare("fraction above its cap", above["leak"], above["new"])
 # ### One network for two sets
 #
 # The appendix of {cite}`gibbon2023snails` makes one network and trains it on the set S, then, from
-# the weights that it has, on the control SLR ({ref}`errata`, entry 8).  In miniature: vectors that
+# the weights that it has, on the control SLR ({ref}`errata <mirrors/errata>`, entry 8).  In miniature: vectors that
 # lean, a linear network, twenty steps of gradient descent with loss B.
 
 
@@ -424,7 +424,7 @@ compare("control mirrored last", believed[coin_last], believed[coin_first])
 
 # %% [markdown]
 # A coin that is tossed last makes every odd function a fair coin, whatever the camera does
-# ({ref}`errata`, entry 6).  Tossed first, in the world, it lets the camera convict itself.
+# ({ref}`errata <mirrors/errata>`, entry 6).  Tossed first, in the world, it lets the camera convict itself.
 #
 # ## All together
 #

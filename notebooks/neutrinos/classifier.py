@@ -104,7 +104,7 @@ print("16 channels are expanded to", expanded(16), "as printed,", expanded(16, a
 # %% [markdown]
 # The blocks expand one and a half times.  Only so does the number of weights come out that the
 # source states; the depthwise convolutions, which do the seeing, are four times narrower than the
-# cited paper has them ({doc}`../../book/errata`).
+# cited paper has them ({ref}`errata <mirrors/errata>`).
 
 # %%
 counts = {name: weights(build()) for name, build in NETWORKS.items()}

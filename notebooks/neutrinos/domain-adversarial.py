@@ -325,7 +325,7 @@ assert max(scan.values()) < theirs["both to both"]
 
 # %% [markdown]
 # The two runs at 0.5 differ by six points, which is more than any effect that the report discusses
-# ({doc}`../../book/errata`).  The training with all three faults, for the method `as printed`:
+# ({ref}`errata <mirrors/errata>`).  The training with all three faults, for the method `as printed`:
 
 
 # %% tags=["subject"]

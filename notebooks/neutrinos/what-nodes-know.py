@@ -282,7 +282,7 @@ print("ten nodes, one curve:", all(curve == curves[0] for curve in curves))
 assert all(curve == curves[0] for curve in curves)
 
 # %% [markdown]
-# Every node gets the same number ({doc}`../../book/errata`).  Whether Figure 33, whose points differ, was
+# Every node gets the same number ({ref}`errata <mirrors/errata>`).  Whether Figure 33, whose points differ, was
 # made by another version of the code we cannot know.  A cut on the node itself gives what was meant.
 # One should know its floor: where nothing is cut away, the efficiency is one and the purity is the share
 # of the signal, so a node that knows nothing has a third for a class and a half for a generator.

@@ -174,7 +174,7 @@ print("no control has been run" if smallest is None else f"together: p = {smalle
 #
 # L4 is L2 in grey: the same photographs, the same split.  The source has 70.7% and 70.0%, and its
 # binomial errors suppose that different photographs were tested; with the right ones nothing is
-# decided ({doc}`../../book/errata`).  Two answers here.  Seed by seed, the two sets have the same
+# decided ({ref}`errata <mirrors/errata>`).  Two answers here.  Seed by seed, the two sets have the same
 # test photographs, and the differences scatter as differences of networks do.
 
 
@@ -304,7 +304,7 @@ pd.DataFrame(answers, columns=columns).set_index(["dataset", "name"])
 # readings.  A network with *fresh* weights is trained on SLR: it is some odd function, nobody has
 # fixed its sign, and if it has anything to do with shells the fraction lies on either side of one
 # half.  Or the network is *shared*: the source's code has one network object, trains it on S and
-# then goes on with SLR ({doc}`../../book/errata`), so its sign is that of S and what is left of S
+# then goes on with SLR ({ref}`errata <mirrors/errata>`), so its sign is that of S and what is left of S
 # leans to the positive side.
 
 # %%

@@ -665,7 +665,7 @@ for name, fraction in fractions.items():
 # The control that tosses first shows the fault of the pipeline as clearly as the snails do.  The
 # control that tosses last is symmetric by construction: it turns any asymmetry into a fair coin
 # and would declare any pipeline innocent.  The appendix of {cite}`gibbon2023snails` does that
-# ({ref}`errata`).  In our sets the coin is tossed for the screenshot.
+# ({ref}`errata <mirrors/errata>`).  In our sets the coin is tossed for the screenshot.
 
 # %%
 before, after = (fractions[name].fraction for name in list(sets)[1:])

@@ -206,7 +206,7 @@ pd.DataFrame(columns).set_index(["dataset", "variant", "group"]).sort_index()
 # network finds it.  The control SLR of such a set fails in the same way, because its coin is
 # thrown *before* the compression: a control that is not one half convicts the pipeline.  Had the
 # pictures been flipped at the end, as in the appendix of the source, the control would have
-# shown one half and proved nothing ({doc}`../../book/errata`).
+# shown one half and proved nothing ({ref}`errata <mirrors/errata>`).
 #
 # M3 in grey answers another question: does the colour still tell the chirality once it has become a
 # brightness?  Red becomes a grey of 30 % and blue one of 11 %, so a threshold on the darkest

@@ -70,7 +70,7 @@ def test_glossary_has(term):
     assert re.search(rf"^{re.escape(term)}$", page("book/glossary.md"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [*GUIDES, "book/errata.md"])
+@pytest.mark.parametrize("name", GUIDES)
 def test_linked_files_exist(name):
     for target in re.findall(r"\]\(([^)#:]+)\)|\{figure\} (\S+)", page(name)):
         assert ((ROOT / name).parent / "".join(target)).exists(), target
