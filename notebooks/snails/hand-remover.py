@@ -33,9 +33,6 @@
 # a GPU is found by itself.
 
 # %%
-import os
-import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,7 +44,6 @@ import torch
 from numpy.typing import ArrayLike
 from scipy import stats
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from parity_nb.data import build_dir
 from parity_nb.images import ImageSet, normalise, resize, stack
@@ -154,6 +150,9 @@ if hand_sets:
 
 
 # %% tags=["subject"]
+from torchvision.models.resnet import BasicBlock, ResNet
+
+
 class ResNet18(ResNet):
     """ResNet-18 of torchvision with one output: (N, 3, H, W) -> (N,).
 
@@ -768,6 +767,10 @@ assert null > 0.001
 # mirror images.
 
 # %% tags=["hide-input"]
+import os
+import subprocess
+import tempfile
+
 MEDIAPIPE = "PARITY_NB_HANDS_PYTHON"
 SCRIPT = """
 import sys

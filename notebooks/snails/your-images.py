@@ -49,8 +49,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 from tqdm import tqdm
@@ -282,6 +280,10 @@ plt.show()
 
 
 # %% tags=["subject"]
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
 def split_groups(
     images: ImageSet,
     columns: Sequence[str] = (),

@@ -1,4 +1,4 @@
-"""Pictures with and without hands, from the data sets that Gibbon (2023) trained a remover on.
+"""Pictures with and without hands, from the data sets that Gibbon (2023) trained a classifier on.
 
 Each loader reads a folder as its authors publish it and returns RGB images whose metadata say
 which hand is seen: "left", "right", "both", "none" or "unknown".  None of the three is fetched by
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parity_nb.images import ImageSet, read_picture, stack
+from parity_nb.images import ImageSet, read_picture
 
 SIDES = {"0": "left", "1": "right"}
 """`handside` in 100 Days of Hands."""
@@ -184,31 +184,6 @@ def caltech256(
         return path, {"observation": path.stem, "hand": "none", "category": path.parent.name}
 
     return _read(paths, row, root, "Caltech-256", size, images, seed)
-
-
-def balanced(sets: Sequence[ImageSet], images: int | None = None, seed: int = 0) -> ImageSet:
-    """As many pictures with hands as without, drawn from several sets, in random order.
-
-    Args:
-        sets: with the columns `observation` and `hand`.
-        images: how many in all; twice the rarer kind by default.
-        seed: of the choice and the order.
-
-    Raises:
-        ValueError: if there are not so many of either kind.
-    """
-    columns = ["observation", "hand"]
-    whole = stack([ImageSet(s.images, s.meta[columns], s.name) for s in sets])
-    rng = np.random.default_rng(seed)
-    shown = (whole.meta.hand != "none").to_numpy()
-    kinds = [rng.permutation(np.flatnonzero(kind)) for kind in (shown, ~shown)]
-    wanted = min(map(len, kinds)) if images is None else images // 2
-    if wanted < 1 or min(map(len, kinds)) < wanted:
-        raise ValueError(
-            f"{len(kinds[0])} pictures with hands and {len(kinds[1])} without: cannot take "
-            f"{wanted} of each"
-        )
-    return whole[rng.permutation(np.concatenate([kind[:wanted] for kind in kinds]))]
 
 
 def _first(folder: str | Path, inside: Sequence[str], sign: str, archive: str) -> Path:
