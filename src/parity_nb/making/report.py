@@ -1,10 +1,16 @@
-"""One folder of images, one answer: `snails/your-images` run on it, and its page as one file."""
+"""One folder of images, one answer: a chapter run on it, and its page as one file.
+
+The chapter is named in pyproject.toml: `test` under [tool.parity_nb].  It takes the parameter
+`folder`, raises a `Refusal` where no answer can be given, and records the numbers "outcome" and
+"sentence".
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -12,10 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from parity_nb.data import project_root
+from parity_nb.making.chapters import Chapter
 from parity_nb.making.execution import execute, find_chapter
 from parity_nb.records import read_record
-
-CHAPTER = "snails/your-images"
 
 NOT_SEEN, FAILED, MISUSED, NO_ANSWER, DETECTED = range(5)
 """Exit codes of `parity-nb test`."""
@@ -27,6 +32,16 @@ class Answer(NamedTuple):
     code: int
     sentence: str
     page: Path | None
+
+
+def testing_chapter(root: Path) -> Chapter:
+    """The chapter that answers, as pyproject.toml names it.
+
+    Raises:
+        KeyError: if there is no such chapter, or none is named.
+    """
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return find_chapter(project["tool"]["parity_nb"]["test"], root)
 
 
 def examine(
@@ -51,7 +66,7 @@ def examine(
     folder, target = Path(folder).resolve(), Path(target).resolve()
     if not folder.exists():
         raise FileNotFoundError(f"no folder or file {folder}")
-    values = {**values, "folder": str(folder)}
+    chapter, values = testing_chapter(project_root()), {**values, "folder": str(folder)}
     if values.get("table"):
         values["table"] = str(Path(values["table"]).resolve())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,14 +74,14 @@ def examine(
         notebook = Path(making) / "report.ipynb"
         try:
             with _environment(PARITY_NB_BUILD=making):
-                execute(find_chapter(CHAPTER, project_root()), values, notebook, progress)
+                execute(chapter, values, notebook, progress)
         except PapermillExecutionError as error:
             if error.ename == "Refusal":
                 return Answer(NO_ANSWER, f"No answer: {error.evalue}.", None)
             if error.ename in ("ValueError", "KeyError", "FileNotFoundError"):
                 raise ValueError(error.evalue) from error
             raise
-        record = Path(making) / "records" / CHAPTER / "page.json"
+        record = Path(making) / "records" / chapter.name / "page.json"
         numbers = {n["name"]: n["value"] for n in read_record(record)["numbers"]}
         page = notebook.with_suffix(".html")
         page.write_text(as_html(notebook, numbers["sentence"], values), encoding="utf-8")
