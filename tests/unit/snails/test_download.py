@@ -416,6 +416,13 @@ def test_bytes_of_earlier_calls_count():
     assert clock.now == pytest.approx(1e9 + 600)
 
 
+def test_nobody_starts_once_the_download_is_called_off():
+    _, pace = paced(Limits())
+    pace.stop.set()
+    with pytest.raises(module.Stopped):
+        pace.turn()
+
+
 def test_the_manifest_tells_what_earlier_calls_received(tmp_path):
     with PhotoServer() as server:
         rows = download(server.table([1, 2, 3]), tmp_path, LOCAL, QUICK)
@@ -434,12 +441,18 @@ def test_everybody_waits_when_the_server_says_so():
     assert clock.now == pytest.approx(1e9 + 120)
 
 
-def test_backoff_doubles_with_jitter_and_has_an_end():
-    _, pace = paced(Limits(backoff=2))
-    for attempt in range(12):
-        base = 2 * 2 ** min(attempt, 6)
-        waits = [pace.backoff(attempt) for _ in range(50)]
-        assert base / 2 <= min(waits) < max(waits) <= base * 3 / 2
+def test_backoff_doubles_with_jitter_and_has_an_end(tmp_path, monkeypatch):
+    waits, held = [], []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    monkeypatch.setattr(Pace, "hold", lambda self, seconds: held.append(seconds))
+    limits = Limits(per_second=1e6, backoff=2, attempts=12, in_a_row=99)
+    with PhotoServer(fault=lambda number, n: "503") as server:
+        download(server.table([1, 2]), tmp_path, LOCAL, limits)
+    doubled = [2 * 2 ** min(attempt, 6) for attempt in range(12)]
+    assert sorted(held) == sorted(2 * doubled), "all others wait as long, without jitter"
+    assert len(waits) == 2 * 11
+    for wait, least in zip(sorted(waits), sorted(2 * doubled[:-1]), strict=True):
+        assert least <= wait <= min(least + 2, 128)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import random
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pandas as pd
+import stamina
 from filelock import FileLock, Timeout
 from PIL import Image
 from tqdm import tqdm
@@ -41,6 +42,8 @@ from parity_nb.snails.files.inaturalist import COLUMNS, PHOTO_URL
 
 if TYPE_CHECKING:
     from parity_nb.images import ImageSet
+
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # the manifest says it
 
 HOSTS = ("inaturalist-open-data.s3.amazonaws.com", "static.inaturalist.org")
 """Where iNaturalist keeps photographs: with an open licence, and all others."""
@@ -82,8 +85,8 @@ class Limits:
         per_hour, per_day: bytes; a photograph that has started is finished.
         attempts: requests for one photograph before it has failed.
         patience: seconds for connecting, and between two pieces of an answer.
-        backoff: seconds before the second attempt; doubled for each later one, at most 64-fold,
-            and multiplied by a random number between 1/2 and 3/2.
+        backoff: seconds before the second attempt, doubled for each later one, plus a random
+            number between 0 and that of the second; at most 64-fold.
         in_a_row: failed photographs after which the network is taken to be down.
     """
 
@@ -149,14 +152,6 @@ def read_manifest(folder: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no manifest.csv: `download` makes it")
     return Manifest(path).read()
-
-
-def changed(folder: str | Path) -> pd.DataFrame:
-    """The manifest's rows whose photograph is gone or has another checksum; reads every file."""
-    rows = read_manifest(folder)
-    rows = rows[rows["status"] == "ok"]
-    now = [_sha256(Path(folder) / file) for file in rows["file"]]
-    return rows[rows["sha256"] != now]
 
 
 def photographs(folder: str | Path, pixels: int, size: str = "medium") -> ImageSet:
@@ -274,6 +269,9 @@ class Allowance:
 class Pace:
     """When the next request may start, for all threads together.
 
+    Our own, since iNaturalist's limits are bytes: pyrate-limiter counts requests alone, aiolimiter
+    needs an event loop, and neither knows what earlier calls have received.
+
     Args:
         limits: what we ask of a server.
         spent: time (seconds since 1970) and bytes of what came earlier, in order of time.
@@ -307,7 +305,13 @@ class Pace:
             allowance.spend(when, amount)
 
     def turn(self) -> None:
-        """Wait until a request may start."""
+        """Wait until a request may start.
+
+        Raises:
+            Stopped: if the download has been called off.
+        """
+        if self.stop.is_set():
+            raise Stopped
         while (wait := self._claim()) > 0:
             self.sleep(wait)
 
@@ -330,10 +334,6 @@ class Pace:
         with self._lock:
             self._spend(self.clock(), amount)
 
-    def backoff(self, attempt: int) -> float:
-        """Seconds to wait after the attempt number 0, 1, ..., with jitter."""
-        return self.limits.backoff * 2 ** min(attempt, 6) * random.uniform(0.5, 1.5)
-
 
 # --- one photograph
 
@@ -346,8 +346,20 @@ class Missing(Exception):
     """The server has no such photograph for us."""
 
 
+class Again(Exception):
+    """This attempt has failed, and the next one may not."""
+
+
 class Failed(Exception):
     """Every attempt has failed."""
+
+
+@dataclass
+class Part:
+    """What has come of a file so far, and what names its version, "" if nothing does."""
+
+    body: bytearray = field(default_factory=bytearray)
+    version: str = ""
 
 
 def _fetch(url: str, client: httpx.Client, pace: Pace) -> bytes:
@@ -357,39 +369,53 @@ def _fetch(url: str, client: httpx.Client, pace: Pace) -> bytes:
         Missing: if asking again would not help.
         Failed: after the last attempt.
     """
-    body, version, reason = bytearray(), "", ""
-    for attempt in range(pace.limits.attempts):
-        pace.turn()
-        resume = body and version
-        asked = {"Range": f"bytes={len(body)}-", "If-Range": version} if resume else {}
-        try:
-            with client.stream("GET", url, headers=asked) as reply:
-                whole = reply.status_code == httpx.codes.OK
-                if whole or _continues(reply, len(body)):
-                    if whole:
-                        body.clear()
-                    version = _version(reply)
-                    for piece in reply.iter_raw():
-                        body += piece
-                        pace.received(len(piece))
-                        if len(body) > LARGEST:
-                            raise Missing(f"more than {LARGEST} bytes: no photograph")
-                    return bytes(body)
-                reason, wait = f"HTTP {reply.status_code}", pace.backoff(attempt)
-                if reply.status_code in BUSY:
-                    pace.hold(_retry_after(reply, pace.clock()) or wait)
-                    continue
-                if reply.status_code not in PASSING | UNFIT:
-                    raise Missing(reason)
-                if reply.status_code in UNFIT:
-                    body.clear()
-        except httpx.RequestError as error:
-            reason, wait = f"{type(error).__name__}: {error}", pace.backoff(attempt)
-        except ValueError as error:  # a redirection to a server that is not allowed
-            raise Missing(str(error)) from error
-        if attempt + 1 < pace.limits.attempts:
-            pace.sleep(wait)
+    part, first = Part(), pace.limits.backoff
+    again = stamina.retry_context(
+        on=(Again, httpx.RequestError),
+        attempts=pace.limits.attempts,
+        timeout=None,
+        wait_initial=first,
+        wait_jitter=first,
+        wait_max=64 * first,
+    )
+    try:
+        for attempt in again:
+            with attempt:
+                pace.turn()
+                return _ask(url, client, pace, part, attempt.next_wait)
+    except Again as error:
+        reason = str(error)
+    except httpx.RequestError as error:
+        reason = f"{type(error).__name__}: {error}"
     raise Failed(f"{reason}; {pace.limits.attempts} attempts")
+
+
+def _ask(url: str, client: httpx.Client, pace: Pace, part: Part, wait: float) -> bytes:
+    """One attempt to get the rest of a file; a busy server stops everybody, for `wait` seconds
+    if it does not say how long.
+    """
+    resume = part.body and part.version
+    asked = {"Range": f"bytes={len(part.body)}-", "If-Range": part.version} if resume else {}
+    try:
+        with client.stream("GET", url, headers=asked) as reply:
+            status = reply.status_code
+            rest = _continues(reply, len(part.body))
+            if status == httpx.codes.OK or (status in UNFIT and not rest):
+                part.body.clear()
+            if status in BUSY:
+                pace.hold(_retry_after(reply, pace.clock()) or wait)
+            if status != httpx.codes.OK and not rest:
+                kind = Again if status in BUSY | PASSING | UNFIT else Missing
+                raise kind(f"HTTP {status}")
+            part.version = _version(reply)
+            for piece in reply.iter_raw():
+                part.body += piece
+                pace.received(len(piece))
+                if len(part.body) > LARGEST:
+                    raise Missing(f"more than {LARGEST} bytes: no photograph")
+            return bytes(part.body)
+    except ValueError as error:  # a redirection to a server that is not allowed
+        raise Missing(str(error)) from error
 
 
 def _continues(reply: httpx.Response, start: int) -> bool:
@@ -439,15 +465,11 @@ def _bring(row: dict[str, Any], folder: Path, client: httpx.Client, pace: Pace) 
 
 
 def _write(path: Path, body: bytes) -> None:
-    """A file that appears whole or not at all."""
+    """A file that appears whole or not at all; not by `written`, which a kill leaves untidy."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(body)
     part.replace(path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 # --- all of them
