@@ -38,20 +38,16 @@ import pandas as pd
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from parity_nb.discovery import collisions as world
-from parity_nb.discovery.collisions import collide, same_momentum
-from parity_nb.discovery.latents import (
+from parity_nb.discovery.methods.latents import (
     USED,
-    Coder,
     bottleneck_recipe,
-    coder_step,
     correlation_of,
     encode,
     gaussian_bottleneck,
     information,
-    kl_nats,
-    mlp,
 )
+from parity_nb.discovery.networks import Coder, kl_nats, mlp
+from parity_nb.discovery.world.collisions import FREEDOMS, MASS, collide, same_momentum
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.symmetry import equivariance_error, identity
@@ -68,7 +64,7 @@ width: int = 100  # hidden neurons in each of two layers of encoder and decoder
 beta: float = 0.1  # price of a nat, in nats of what is asked for; between 0 and 1
 seed: int = 0  # random seed of collisions, weights and batches
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("discovery/conserved-quantities", globals(), run=("kept", "seed"))
 
@@ -95,19 +91,20 @@ recipe = bottleneck_recipe(epochs, batch=256 if collisions < 50_000 else 512)
 # %%
 train = collide(collisions, kept, seed=2 * seed)
 test = collide(tests, kept, seed=2 * seed + 1)
-print("observation, question, answer:", train.columns, "numbers")
+sizes = [part.shape[1] for part in (train.observation, train.question, train.answer)]
+print("observation, question, answer:", sizes, "numbers")
 
-# %% mystnb={"figure": {"caption": "One simulated collision. Before: the particle on the rod (circles) and the free particle (squares), both seen five times, arriving at the cross. After: where the free particle is seen (open squares). The question is where the particle on the rod will be (star).", "name": "fig-conserved-collision"}, "image": {"alt": "A circle of one metre with five dots along an arc ending at a cross; five squares on a straight line to the cross and three open squares leaving it; a star on the circle."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One simulated collision. Before: the particle on the rod (circles) and the free particle (squares), both seen five times, arriving at the cross. After: where the free particle is seen (open squares). The question is where the particle on the rod will be (star).", "name": "fig-conserved-collision"}, "image": {"alt": "A circle of one metre with five dots along an arc ending at a cross; five squares on a straight line to the cross and three open squares leaving it; a star on the circle."}}
 example = collide(1, seed=6, exact=True)
-seen = example.observation.reshape(2, 5, 2)
+before = example.observation.reshape(2, 5, 2)
 later = example.question[0, :6].reshape(3, 2)
 fig, ax = plt.subplots(figsize=(5.2, 3.4))
 ax.add_patch(plt.Circle((0, 0), 1, fill=False, color="#bbbbbb"))
-ax.plot(*seen[0].T, "o-", label="rod, before")
-ax.plot(*seen[1].T, "s-", label="free, before")
+ax.plot(*before[0].T, "o-", label="rod, before")
+ax.plot(*before[1].T, "s-", label="free, before")
 ax.plot(*later.T, "s--", color=CYCLE[1], markerfacecolor="white", label="free, after")
 ax.plot(*example.answer.T, "*", color=CYCLE[0], markersize=13, label="rod, asked for")
-ax.plot(*seen[1, -1], "x", color="black")
+ax.plot(*before[1, -1], "x", color="black")
 ax.set(xlabel="x / m", ylabel="y / m", aspect="equal")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -129,7 +126,7 @@ assert left < 1e-5 and abs(np.corrcoef(broken.before, broken.after)[0, 1]) < 0.0
 # %% [markdown]
 # The settings of the published network, from the authors' code, and ours:
 
-# %%
+# %% tags=["hide-input"]
 theirs = published("iten2020scinet").set_index("name").value
 ours = {"latent neurons": latents, "price of a nat": beta, "training collisions": collisions}
 pd.DataFrame({"published": theirs[list(ours)], "ours": ours})
@@ -142,8 +139,12 @@ pd.DataFrame({"published": theirs[list(ours)], "ours": ours})
 #
 # An encoder gives each latent neuron a mean $\mu$ and a variance $\sigma^2$, and the decoder sees a
 # sample of that Gaussian ({cite}`kingma2014vae`).  What the neuron tells is the divergence of the
-# Gaussian from a standard one.  A neuron that is always $\mu=0$, $\sigma=1$ tells nothing and costs
-# nothing.  The formula of the package against an independent one:
+# Gaussian from a standard one,
+#
+# $$ \tfrac12 \bigl(\mu^2 + \sigma^2 - 1 - \ln \sigma^2\bigr) $$
+#
+# nats.  A neuron that is always $\mu=0$, $\sigma=1$ tells nothing and costs nothing.  The formula
+# against an independent one:
 
 # %%
 mean, sigma = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 0.5, 0.1])
@@ -171,9 +172,37 @@ def network(outputs, questions=0, neurons=latents, noisy=True):
 # give more than one nat about the future, so at a price of one the best network keeps nothing at all.
 # Below one this is the information bottleneck {cite}`tishby1999bottleneck,alemi2017bottleneck`.
 
+
+# %% tags=["subject"]
+def gaussian_loss(output, target, log_sigma):
+    """Negative log likelihood of targets (N, D) about outputs, nats an item, up to a constant."""
+    squares = (target - output).square().sum(-1).mean()
+    return 0.5 * squares * (-2 * log_sigma).exp() + target.shape[-1] * log_sigma
+
+
+def bottleneck_step(beta):
+    """The step for `fit` on observations, answers and, if any, questions; beta prices a nat."""
+    if beta < 0:
+        raise ValueError(f"beta = {beta} is a price and cannot be negative")
+
+    def make(model):
+        def step(observation, answer, question=None):
+            coded = model(observation, question)
+            nats = coded.kl.sum(-1).mean()
+            return gaussian_loss(coded.output, answer, model.log_sigma) + beta * nats
+
+        return step
+
+    return make
+
+
+# %% [markdown]
+# Observations, answers and questions in, in batches, for some passes over all collisions:
+
 # %% tags=["nbval-ignore-output"]
 asked = network(outputs=2, questions=7)
-history = fit(asked, train.rows, recipe, seed, coder_step(beta, train.columns))
+seen = train.observation, train.answer, train.question
+history = fit(asked, seen, recipe, seed, bottleneck_step(beta))
 print(f"{history.seconds:.0f} s on {history.device}; {recipe}")
 
 # %% [markdown]
@@ -209,7 +238,7 @@ quantities = {
     "tangential velocity": test.velocity[:, 1],
     "radial velocity": test.velocity[:, 0],
     "place": test.place,
-    "energy": world.MASS * (test.turn**2 + test.velocity.square().sum(1)) / 2,
+    "energy": MASS * (test.turn**2 + test.velocity.square().sum(1)) / 2,
 }
 
 # %%
@@ -266,13 +295,14 @@ if controls:
     lawless = collide(collisions, 0.0, seed=2 * seed)
     models = {"broken law": network(2, 7), "autoencoder": network(20)}
     models["one plain neuron"] = network(20, neurons=1, noisy=False)
-    fit(models["broken law"], lawless.rows, recipe, seed, coder_step(beta, train.columns))
+    seen = lawless.observation, lawless.answer, lawless.question
+    fit(models["broken law"], seen, recipe, seed, bottleneck_step(beta))
 
 # %% tags=["nbval-ignore-output"]
 if controls:
-    everything = torch.cat([train.observation, train.observation], dim=1)
+    everything = train.observation, train.observation
     for name in ("autoencoder", "one plain neuron"):
-        fit(models[name], everything, recipe, seed, coder_step(beta, (20, 0, 20)))
+        fit(models[name], everything, recipe, seed, bottleneck_step(beta))
 
 # %%
 if controls:
@@ -280,7 +310,7 @@ if controls:
     for name in ("broken law", "autoencoder"):
         run.record(f"used, {name}", neurons[name].used, n=tests)
 
-# %%
+# %% tags=["hide-input"]
 relevance = pd.DataFrame(
     {
         name: code.relevance[code.order].numpy()
@@ -291,7 +321,7 @@ relevance = pd.DataFrame(
 relevance.index = pd.RangeIndex(1, latents + 1, name="neuron")
 relevance.round(3)
 
-# %% mystnb={"figure": {"caption": "Nats in each latent neuron, the most relevant first, for the network that is asked about the future, for the same with the law broken, and for the autoencoder. The dashed line is the threshold of a used neuron.", "name": "fig-conserved-nats"}, "image": {"alt": "Bars for six neurons. Asked about the future: one high bar. Law broken: none. Autoencoder: four or five high bars."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nats in each latent neuron, the most relevant first, for the network that is asked about the future, for the same with the law broken, and for the autoencoder. The dashed line is the threshold of a used neuron.", "name": "fig-conserved-nats"}, "image": {"alt": "Bars for six neurons. Asked about the future: one high bar. Law broken: none. Autoencoder: four or five high bars."}}
 fig, ax = plt.subplots(figsize=(6.4, 3))
 relevance.plot.bar(ax=ax, rot=0, width=0.75)
 ax.axhline(USED, color="black", linestyle="--", linewidth=1)
@@ -312,10 +342,10 @@ for name in ("autoencoder", "one plain neuron") if controls else ():
     best = max(range(code.mean.shape[1]), key=lambda k: about(code, k)["angular momentum"])
     columns[name] = about(code, best)
 
-# %%
+# %% tags=["hide-input"]
 pd.DataFrame(columns).round(3)
 
-# %% mystnb={"figure": {"caption": "The most relevant neuron of the network that is asked about the future, and the neuron of the plain autoencoder that has only one, against the angular momentum before the collision. Colour is the angular velocity of the rod.", "name": "fig-conserved-scatter"}, "image": {"alt": "Two scatter plots: on the left points on a narrow line, on the right a cloud."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The most relevant neuron of the network that is asked about the future, and the neuron of the plain autoencoder that has only one, against the angular momentum before the collision. Colour is the angular velocity of the rod.", "name": "fig-conserved-scatter"}, "image": {"alt": "Two scatter plots: on the left points on a narrow line, on the right a cloud."}}
 shown = [n for n in ("question", "one plain neuron") if n in neurons]
 fig, axes = plt.subplots(1, len(shown), figsize=(3.5 * len(shown), 3), squeeze=False)
 for ax, name in zip(axes[0], shown, strict=True):
@@ -355,14 +385,14 @@ for rho in (0.2, 0.4, 0.6, 0.8, 0.9):
 # symmetry: nothing here tells it that physics is the same in all directions, and a rod with a motor
 # that changed $L$ by a fixed rule would have made it keep whatever that rule conserves.
 
-# %%
+# %% tags=["hide-input"]
 for name, code in neurons.items():
     if name != "one plain neuron":
         for rank, k in enumerate(code.order[:5].tolist(), 1):
             label = f"relevance of neuron {rank}, {name}"
             run.record(label, code.relevance[k].item(), code.error[k].item(), tests, "nat")
 
-# %%
+# %% tags=["hide-input"]
 for name, column in columns.items():
     run.record(f"knows angular momentum, {name}", column["angular momentum"], n=tests)
 run.record("knows energy, question", knows["energy"], n=tests)
@@ -377,7 +407,7 @@ if trained_well and kept == 1:
 # %%
 if trained_well and controls:
     assert neurons["broken law"].used == 0
-    assert neurons["autoencoder"].used >= world.FREEDOMS
+    assert neurons["autoencoder"].used >= FREEDOMS
     assert columns["one plain neuron"]["angular momentum"] < knows["angular momentum"]
 
 # %% [markdown]

@@ -34,14 +34,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from parity_nb.discovery.latents import USED, gaussian_bottleneck
+from parity_nb.discovery.methods.latents import USED, gaussian_bottleneck
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, load_evidence, provenance
 
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("discovery/latent-concepts", globals())
 laws = load_evidence("discovery/conserved-quantities", evidence)
@@ -55,7 +55,7 @@ NOT_YET = "not yet run"
 # seeds, and the number of test items in each.
 
 
-# %%
+# %% tags=["hide-input"]
 def over_seeds(records, names):
     """Mean and scatter of numbers over random seeds, one row a name."""
     rows = {}
@@ -77,7 +77,7 @@ def over_seeds(records, names):
 # a tenth of a nat, when the network is asked about the future; when the law is broken; and when it
 # must describe everything, which has four degrees of freedom?
 
-# %%
+# %% tags=["hide-input"]
 kept_all = laws[laws.kept == 1] if len(laws) else laws
 counts = [f"used, {name}" for name in ("question", "broken law", "autoencoder")]
 table = over_seeds(kept_all, counts)
@@ -88,7 +88,7 @@ table if len(table) else NOT_YET
 # spread does the most relevant neuron change between collisions that share nothing but their angular
 # momentum?  For independent ones that is $\sqrt2$.
 
-# %%
+# %% tags=["hide-input"]
 knows = [f"knows angular momentum, {n}" for n in ("question", "autoencoder", "one plain neuron")]
 others = ["knows energy, question", "change at equal angular momentum", "change at random"]
 table = over_seeds(kept_all, [*knows, *others, "error of the answer"])
@@ -103,7 +103,7 @@ table if len(table) else NOT_YET
 # position and the time asked for may be early, so the curve is a guide and not a prediction
 # {cite}`chechik2005gaussian`.
 
-# %%
+# %% tags=["hide-input"]
 nats = laws[laws.name == "nats kept"] if len(laws) else laws
 by_rho = {rho: rows.value.astype(float) for rho, rows in nats.groupby("kept")} if len(nats) else {}
 fading = pd.DataFrame(
@@ -115,12 +115,12 @@ fading = pd.DataFrame(
     index=pd.Index(list(by_rho), name="rho"),
 )
 
-# %%
+# %% tags=["hide-input"]
 beta = float(laws.beta.iloc[0]) if len(laws) else 0.1
 fading["theory"] = [gaussian_bottleneck(r, beta) if r < 1 else np.nan for r in fading.index]
 fading.round(3) if len(fading) else NOT_YET
 
-# %% mystnb={"figure": {"caption": "Nats that the latent neurons keep of a law that is broken by degrees: mean and scatter over random seeds (points), and the best encoder of a Gaussian channel at the same price (line). Left of the dotted line no neuron is worth its price.", "name": "fig-concepts-fading"}, "image": {"alt": "Points and a curve of nats against the correlation rho; zero up to about one third, then rising steeply towards one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Nats that the latent neurons keep of a law that is broken by degrees: mean and scatter over random seeds (points), and the best encoder of a Gaussian channel at the same price (line). Left of the dotted line no neuron is worth its price.", "name": "fig-concepts-fading"}, "image": {"alt": "Points and a curve of nats against the correlation rho; zero up to about one third, then rising steeply towards one."}}
 fig, ax = plt.subplots()
 rho = np.linspace(0, 0.995, 400)
 ax.plot(rho, [gaussian_bottleneck(r, beta) for r in rho], label="theory")
@@ -137,7 +137,7 @@ plt.show()
 # How many of the neurons that were offered carry more than a tenth of a nat, and what is lost when the
 # others are set to zero?
 
-# %%
+# %% tags=["hide-input"]
 cost = ["music neurons", "steps right", "steps right, noise neurons zeroed"]
 cost += ["steps right, music neurons zeroed", "nats lost, noise neurons zeroed"]
 table = over_seeds(tunes, [*cost, "nats lost, music neurons zeroed"])
@@ -147,7 +147,7 @@ table if len(table) else NOT_YET
 # What do they know?  For each kind of feature the largest coefficient of any neuron, and how many
 # neurons exceed 0.3.
 
-# %%
+# %% tags=["hide-input"]
 kinds = ("pitch", "rhythm", "melody")
 best = [f"best neuron on {kind}" for kind in kinds]
 table = over_seeds(tunes, best + [f"neurons on {kind} above 0.3" for kind in kinds])
@@ -159,7 +159,7 @@ table if len(table) else NOT_YET
 # was.  The difference is paired by random seed.
 
 
-# %%
+# %% tags=["hide-input"]
 def sorting(kind):
     """Sorting minus sorting after rotation, one number a random seed."""
     pairs = [
@@ -174,12 +174,12 @@ significance = {
     k: g.mean() / (g.std(ddof=1) / len(g) ** 0.5) for k, g in gain.items() if len(g) > 1
 }
 
-# %%
+# %% tags=["hide-input"]
 rows = [f"sorting of {kind}{end}" for kind in kinds for end in ("", ", turned")]
 table = over_seeds(tunes, rows)
 table if len(table) else NOT_YET
 
-# %%
+# %% tags=["hide-input"]
 for kind, t in significance.items():
     print(f"{kind}: neurons minus turned axes {gain[kind].mean():+.3f}, t = {t:.1f}")
 
@@ -188,7 +188,7 @@ for kind, t in significance.items():
 # unnoticed, and how much do they change?  And how much of a neuron's variance lies between tunes
 # (theme) and not within them (variation)?
 
-# %%
+# %% tags=["hide-input"]
 moves = ["first neurons that transposition leaves alone", "change of neuron 1 when transposed"]
 moves += ["median change when transposed", "theme, most", "theme, least"]
 table = over_seeds(tunes, moves)
@@ -201,7 +201,7 @@ table if len(table) else NOT_YET
 # learned more.  The area under the ROC curve is one half for a coin; below it the signal is rated more
 # normal than normal events.  After the comma stands the error of one run, from its test events.
 
-# %%
+# %% tags=["hide-input"]
 methods = ["Gaussian", "expert", "autoencoder, features", "autoencoder, momenta", "flow"]
 methods += ["adversarial pair", "data against reference", "labels"]
 signals = ("two-prong", "narrow")
@@ -219,7 +219,7 @@ def search_table(what, chosen):
     return pd.DataFrame(table)
 
 
-# %%
+# %% tags=["hide-input"]
 with_signal = searches[searches.share > 0] if len(searches) else searches
 table = search_table("area", with_signal)
 table if len(table) else NOT_YET
@@ -227,7 +227,7 @@ table if len(table) else NOT_YET
 # %% [markdown]
 # The significance improvement, of the best cut that leaves at least twenty normal events:
 
-# %%
+# %% tags=["hide-input"]
 table = search_table("improvement", with_signal)
 table if len(table) else NOT_YET
 
@@ -236,7 +236,7 @@ table if len(table) else NOT_YET
 # much.  The comparison of data with a reference has nothing to find then; what it finds all the same
 # differs from seed to seed.
 
-# %%
+# %% tags=["hide-input"]
 without = searches[searches.share == 0] if len(searches) else searches
 table = search_table("area", without)
 table if len(table) else NOT_YET
@@ -244,7 +244,7 @@ table if len(table) else NOT_YET
 # %% [markdown]
 # How well can events made from noise be told from normal ones (one half: not at all)?
 
-# %%
+# %% tags=["hide-input"]
 makers = ("adversarial pair", "flow", "Gaussian", "simulated again")
 table = over_seeds(with_signal, [f"told apart, {name}" for name in makers])
 table if len(table) else NOT_YET
@@ -266,7 +266,7 @@ table if len(table) else NOT_YET
 # Among outliers, no method that learned "normal" finds both signals.  Which one it finds is decided by
 # the variables and the method, not by the events.
 
-# %%
+# %% tags=["hide-input"]
 if len(nats):
     for rho_value, row in fading.iterrows():
         error = row.scatter / row.seeds**0.5 if row.seeds > 1 else None
@@ -274,7 +274,7 @@ if len(nats):
 for kind, t in significance.items():
     run.record(f"sorting of {kind}, t over seeds", t, n=len(gain[kind]))
 
-# %%
+# %% tags=["hide-input"]
 area = {}
 for name in methods if len(with_signal) else ():
     for signal in signals:
@@ -287,7 +287,7 @@ saved = run.save()
 # %% [markdown]
 # The assertions hold for the `study` only; smaller sizes are no evidence.
 
-# %%
+# %% tags=["hide-input"]
 at_study = laws.attrs["evidence"] == "study"
 if at_study:
     used = {name: kept_all[kept_all.name == name].value.astype(int) for name in counts}
@@ -295,7 +295,7 @@ if at_study:
     assert (used["used, question"] == 1).all() and (used["used, broken law"] == 0).all()
     assert (used["used, autoencoder"] >= 4).all()
 
-# %%
+# %% tags=["hide-input"]
 if at_study:
     value = lambda name: kept_all[kept_all.name == name].value.astype(float)  # noqa: E731
     assert (value(knows[0]) > 0.95).all()
@@ -303,13 +303,13 @@ if at_study:
     assert (fading.nats[fading.index**2 < beta] < USED).all()
     assert fading.nats.is_monotonic_increasing or fading.nats.iloc[0] < USED
 
-# %%
+# %% tags=["hide-input"]
 if tunes.attrs["evidence"] == "study":
     right = lambda name: tunes[tunes.name == name].value.astype(float).mean()  # noqa: E731
     assert right("nats lost, noise neurons zeroed") < right("nats lost, music neurons zeroed") / 5
     assert right("best neuron on pitch") > right("best neuron on melody")
 
-# %%
+# %% tags=["hide-input"]
 if searches.attrs["evidence"] == "study" and area:
     learned = ("Gaussian", "autoencoder, features", "autoencoder, momenta", "flow")
     for name in (*learned, "adversarial pair"):

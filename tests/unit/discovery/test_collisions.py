@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from parity_nb.discovery import collisions as world
-from parity_nb.discovery.collisions import angular_momentum, collide, same_momentum
+from parity_nb.discovery.world import collisions as world
+from parity_nb.discovery.world.collisions import angular_momentum, collide, same_momentum
 
 
 def test_angular_momentum_is_r_cross_p():
@@ -53,9 +53,11 @@ def test_same_momentum_changes_everything_else():
 
 
 def test_sets_are_reproducible_and_differ_by_seed():
-    assert torch.equal(collide(5, seed=3).rows, collide(5, seed=3).rows)
-    assert not torch.equal(collide(5, seed=3).rows, collide(5, seed=4).rows)
-    assert collide(5).rows.shape == (5, sum(collide(5).columns))
+    for part, size in (("observation", 20), ("question", 7), ("answer", 2)):
+        first, again, other = (getattr(collide(5, seed=s), part) for s in (3, 3, 4))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+        assert first.shape == (5, size)
 
 
 @pytest.mark.parametrize("n, kept", [(0, 1.0), (5, 1.1), (5, -0.1)])

@@ -78,16 +78,6 @@ class Collisions:
     def __len__(self) -> int:
         return len(self.answer)
 
-    @property
-    def rows(self) -> Tensor:
-        """(N, 29) observation, question and answer side by side, as `coder_step` wants them."""
-        return torch.cat([self.observation, self.question, self.answer], dim=1)
-
-    @property
-    def columns(self) -> tuple[int, int, int]:
-        """How many columns of `rows` are observation, question and answer."""
-        return self.observation.shape[1], self.question.shape[1], self.answer.shape[1]
-
 
 def angular_momentum(turn: Tensor, tangential: Tensor) -> Tensor:
     """Total about the pivot in kg m2/s: m r^2 omega + m r v_t, (N,) and (N,) -> (N,)."""
@@ -150,12 +140,11 @@ def _observe(place, turn, velocity, kept, chance, exact) -> Collisions:
     free = _flight(place, velocity, OBSERVED)
     shown = _flight(place, leaving, ASKED)
     answer = _on_circle(place + turn_after * asked)
-    observation = torch.cat([rod.flatten(1), free.flatten(1)], dim=1)
-    question, parts = shown.flatten(1), []
-    for part in (observation, question, answer):
-        error = 0.0 if exact else ERROR
-        parts.append(part + error * torch.randn(part.shape, generator=chance))
-    observation, question, answer = parts
+    error = 0.0 if exact else ERROR
+    observation, question, answer = (
+        part + error * torch.randn(part.shape, generator=chance)
+        for part in (torch.cat([rod.flatten(1), free.flatten(1)], 1), shown.flatten(1), answer)
+    )
     question = torch.cat([question, asked[:, None]], dim=1)
     return Collisions(observation, question, answer, place, turn, velocity, before, after)
 

@@ -18,9 +18,7 @@ detector is simulated.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import h5py
 import torch
 from torch import Tensor
 
@@ -108,24 +106,6 @@ def simulate(n: int, kind: str = "normal", seed: int = 0) -> Events:
     return Events(particles, torch.full((n,), kind != "normal"), f"{kind}, simulated")
 
 
-def mix(normal: Events, signal: Events, share: float, seed: int = 0) -> Events:
-    """Replace a random share of normal events by signal events; the number stays the same.
-
-    Raises:
-        ValueError: if the share is no probability, or there are too few signal events.
-    """
-    rare = round(share * len(normal))
-    if not 0 <= share <= 1 or rare > len(signal):
-        raise ValueError(
-            f"share = {share} of {len(normal)} events wants {rare} signal events; there are "
-            f"{len(signal)}, and a share lies between 0 and 1"
-        )
-    chosen = torch.randperm(len(normal), generator=torch.Generator().manual_seed(seed))[:rare]
-    particles, label = normal.particles.clone(), normal.signal.clone()
-    particles[chosen], label[chosen] = signal.particles[:rare], signal.signal[:rare]
-    return Events(particles, label, f"{normal.name} with {share:.2%} {signal.name}")
-
-
 def _uniform(n: int, chance: torch.Generator, low: float = 0.0, high: float = 1.0) -> Tensor:
     return low + (high - low) * torch.rand(n, generator=chance)
 
@@ -134,12 +114,10 @@ def _normal(n: int, chance: torch.Generator) -> Tensor:
     pt = THRESHOLD * _uniform(n, chance).clamp(1e-6) ** (-1 / (FALL - 1))
     star = _uniform(n, chance, -1, 1)
     axes = _axes(pt, pt, star, -star, chance)
-    colour = torch.tensor(list(COLOURS.values()))
-    jets = []
+    colour, first, jets = torch.tensor(list(COLOURS.values())), torch.full((n, 1), RADIUS), []
     for axis in axes:
         which = torch.randint(0, 2, (n,), generator=chance)
-        start = axis[:, :1].clone()
-        jets.append(_shower(start, torch.full_like(start, RADIUS), colour[which], chance))
+        jets.append(_shower(axis[:, :1], first, colour[which], chance))
     return _assemble(jets, axes, chance)
 
 
@@ -186,10 +164,8 @@ def _pair(pt: Tensor, z: Tensor, angle: Tensor, chance: torch.Generator) -> Tens
 
 def _narrow(n: int, chance: torch.Generator) -> Tensor:
     axes = _two_body(n, (1.0, 1.0), chance)
-    jets = []
-    for axis in axes:
-        start, first = axis[:, :1].clone(), torch.full((n, 1), 0.1)
-        jets.append(_shower(start, first, torch.full((n,), 0.4), chance, levels=2))
+    first, colour = torch.full((n, 1), 0.1), torch.full((n,), 0.4)
+    jets = [_shower(axis[:, :1], first, colour, chance, levels=2) for axis in axes]
     return _assemble(jets, axes, chance)
 
 
@@ -248,7 +224,7 @@ def _assemble(jets: list[Tensor], axes: list[Tensor], chance: torch.Generator) -
         place = jet[..., 1:] + axis[:, None, 1:]
         place = place + SMEARING[1] * torch.randn(place.shape, generator=chance)
         parts.append(torch.cat([pt[..., None], place], dim=-1))
-    return _sorted(torch.stack(parts, dim=1))
+    return hardest_first(torch.stack(parts, dim=1))
 
 
 def _hadrons(jet: Tensor, chance: torch.Generator) -> Tensor:
@@ -263,185 +239,22 @@ def _hadrons(jet: Tensor, chance: torch.Generator) -> Tensor:
     return torch.cat([pt[..., None], place], dim=-1).flatten(1, 2)
 
 
-def _sorted(particles: Tensor) -> Tensor:
-    """The hardest particles of each jet above 1 GeV, azimuths wrapped, the harder jet first."""
+def wrapped(angle: Tensor) -> Tensor:
+    """Angles (...) in radians, brought between -pi and pi."""
+    return torch.remainder(angle + torch.pi, 2 * torch.pi) - torch.pi
+
+
+def hardest_first(particles: Tensor) -> Tensor:
+    """Particles of two jets in any order, (N, 2, P, 3), as `Events` has them.
+
+    Kept are the hardest of each jet above 1 GeV; azimuths are wrapped, the harder jet comes first.
+    """
     pt = torch.where(particles[..., 0] > CUTOFF, particles[..., 0], 0.0)
-    phi = torch.remainder(particles[..., 2] + torch.pi, 2 * torch.pi) - torch.pi
-    full = torch.stack([pt, particles[..., 1], phi], dim=-1) * (pt > 0)[..., None]
+    full = torch.stack([pt, particles[..., 1], wrapped(particles[..., 2])], dim=-1)
+    full = full * (pt > 0)[..., None]
     order = pt.argsort(dim=-1, descending=True)[..., :PARTICLES]
     full = full.gather(2, order[..., None].expand(-1, -1, -1, 3))
     if (missing := PARTICLES - full.shape[2]) > 0:
         full = torch.nn.functional.pad(full, (0, 0, 0, missing))
     harder = full[..., 0].sum(-1).argsort(dim=-1, descending=True)
     return full.gather(1, harder[..., None, None].expand_as(full)).float()
-
-
-# --- symmetries of an event
-
-
-def turn(particles: Tensor, angle: float) -> Tensor:
-    """Turn events (N, 2, 64, 3) about the beam by an angle in radians."""
-    present = particles[..., 0] > 0
-    phi = torch.remainder(particles[..., 2] + angle + torch.pi, 2 * torch.pi) - torch.pi
-    phi = torch.where(present, phi, 0.0)
-    return torch.cat([particles[..., :2], phi[..., None]], dim=-1)
-
-
-def reflect(particles: Tensor) -> Tensor:
-    """Mirror image of events (N, 2, 64, 3) in a plane that holds the beam: azimuths change sign."""
-    return particles * particles.new_tensor([1.0, 1.0, -1.0])
-
-
-# --- what a physicist would compute
-
-FEATURES = (
-    "log mass 1", "log mass 2", "tau21 1", "tau21 2", "particles 1", "particles 2",
-    "width 1", "width 2", "log dijet mass",
-)  # fmt: skip
-"""Columns of `features`; jet 1 is the heavier one."""
-
-
-def features(particles: Tensor) -> Tensor:
-    """Nine features of events, (N, 2, 64, 3) -> (N, 9), columns as in `FEATURES`.
-
-    Masses in GeV under the logarithm (at least 1 GeV), the number of particles, the width
-    sum pt R / sum pt about the jet's axis, and tau21: how much narrower the jet is about two axes
-    than about one, from 0 (two prongs) to 1 (Thaler and Van Tilburg 2011, with axes from three
-    steps of 2-means instead of a minimisation).
-    """
-    vector = _four_vectors(particles).sum(2)
-    mass = _mass(vector)
-    pt = particles[..., 0]
-    total = pt.sum(-1).clamp(min=1e-6)
-    centre = _centre(particles, pt)
-    shift = particles[..., 1:] - centre[:, :, None]
-    shift = torch.stack([shift[..., 0], _wrap(shift[..., 1])], dim=-1)
-    distance = shift.norm(dim=-1)
-    one = (pt * distance).sum(-1) / total
-    two = (pt * _two_axes(pt, shift)).sum(-1) / total
-    count = (pt > 0).sum(-1).float()
-    columns = [mass.clamp(min=1).log(), (two / one.clamp(min=1e-6)).clamp(0, 1), count, one]
-    heavier = mass.argsort(dim=1, descending=True)
-    pairs = [column.gather(1, heavier) for column in columns]
-    dijet = _mass(vector.sum(1)).clamp(min=1).log()
-    return torch.cat([*pairs, dijet[:, None]], dim=1).to(particles.dtype)
-
-
-def relative(particles: Tensor, keep: int = 16) -> Tensor:
-    """Momenta as a network may see them, (N, 2, 64, 3) -> (N, 2 * keep * 3 + 2).
-
-    For the hardest particles of each jet its share of the jet's momentum, and that share times its
-    distance from the jet's centre in either direction; then the logarithm of each jet's momentum
-    in TeV.  Turning the event about the beam changes nothing; a mirror changes signs.
-    """
-    pt = particles[..., 0]
-    total = pt.sum(-1)
-    shift = particles[..., 1:] - _centre(particles, pt)[:, :, None]
-    shift = torch.stack([shift[..., 0], _wrap(shift[..., 1])], dim=-1)
-    share = (pt / total[..., None].clamp(min=1e-6))[..., None]
-    seen = torch.cat([share, share * shift], dim=-1)[:, :, :keep].flatten(1)
-    return torch.cat([seen, (total / 1000).clamp(min=1e-3).log()], dim=1)
-
-
-def _four_vectors(particles: Tensor) -> Tensor:
-    """Massless four-vectors (..., 4) in GeV: energy and three components."""
-    pt, eta, phi = particles.double().unbind(-1)
-    return torch.stack([pt * eta.cosh(), pt * phi.cos(), pt * phi.sin(), pt * eta.sinh()], dim=-1)
-
-
-def _mass(vector: Tensor) -> Tensor:
-    square = vector[..., 0] ** 2 - vector[..., 1:].square().sum(-1)
-    return square.clamp(min=0).sqrt()
-
-
-def _wrap(angle: Tensor) -> Tensor:
-    return torch.remainder(angle + torch.pi, 2 * torch.pi) - torch.pi
-
-
-def _centre(particles: Tensor, pt: Tensor) -> Tensor:
-    """Momentum-weighted centre of each jet, (N, 2, 2)."""
-    weight = pt / pt.sum(-1, keepdim=True).clamp(min=1e-6)
-    eta = (weight * particles[..., 1]).sum(-1)
-    first = particles[..., :1, 2]
-    phi = first[..., 0] + (weight * _wrap(particles[..., 2] - first)).sum(-1)
-    return torch.stack([eta, phi], dim=-1)
-
-
-def _two_axes(pt: Tensor, place: Tensor) -> Tensor:
-    """Distance of each particle to the nearer of two axes, found by three steps of 2-means."""
-    first = place.gather(2, pt.argmax(-1)[..., None, None].expand(-1, -1, 1, 2))
-    away = (place - first).norm(dim=-1)
-    second = place.gather(2, (pt * away).argmax(-1)[..., None, None].expand(-1, -1, 1, 2))
-    axes = torch.cat([first, second], dim=2)
-    for step in range(4):
-        distance = (place[..., None, :] - axes[:, :, None]).norm(dim=-1)
-        if step == 3:
-            break
-        near = torch.nn.functional.one_hot(distance.argmin(-1), 2) * pt[..., None]
-        weight = near.sum(2).clamp(min=1e-6)
-        axes = torch.einsum("njpk,njpd->njkd", near, place) / weight[..., None]
-    return distance.amin(-1)
-
-
-# --- the real format
-
-
-def read_olympics(path: str | Path, n: int = 0) -> Events:
-    """Events of the LHC Olympics R&D data set, `events_anomalydetection.h5` (Zenodo 4536377).
-
-    The file is pandas' fixed format: under `df/block0_values`, one row an event, 700 particles with
-    transverse momentum, pseudorapidity and azimuth each, zeros where there are fewer, and a last
-    column that is 1 for signal.  Jets are not in the file; they are found here by two fixed cones
-    of radius 1 about the hardest particle and the hardest outside the first cone, each moved to its
-    centre once.  (The Olympics used the anti-kt algorithm.)
-
-    Args:
-        path: the file.
-        n: the first so many events; 0 for all.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it holds something else, or events without two jets; it says how many.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no file {path}: get events_anomalydetection.h5 from zenodo.org/records/4536377"
-        )
-    try:
-        with h5py.File(path) as file:
-            table = torch.tensor(file["df/block0_values"][: n or None]).float()
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{path} is not the Olympics' file, df/block0_values: {error}") from error
-    if table.ndim != 2 or table.shape[1] % 3 != 1:
-        raise ValueError(
-            f"{path} has rows of {tuple(table.shape)[1:]} numbers; expected are three for each "
-            "particle, and a label"
-        )
-    particles = table[:, :-1].reshape(len(table), -1, 3)
-    jets, rest = [], particles
-    for number in (1, 2):
-        jet, rest = _cone(rest)
-        if empty := int((jet[..., 0].sum(1) == 0).sum()):
-            raise ValueError(f"{path}: {empty} of {len(table)} events have no jet number {number}")
-        jets.append(jet)
-    wide = max(PARTICLES, particles.shape[1])
-    both = torch.zeros(len(table), 2, wide, 3)
-    both[:, :, : particles.shape[1]] = torch.stack(jets, dim=1)
-    return Events(_sorted(both), table[:, -1] > 0.5, path.name)
-
-
-def _cone(particles: Tensor) -> tuple[Tensor, Tensor]:
-    """Particles (N, P, 3) inside a cone about the hardest one, and those outside."""
-    pt = particles[..., 0]
-    hardest = pt.argmax(1)[:, None, None].expand(-1, 1, 3)
-    axis = particles.gather(1, hardest)[..., 1:]
-    for _ in range(2):
-        shift = particles[..., 1:] - axis
-        shift = torch.stack([shift[..., 0], _wrap(shift[..., 1])], dim=-1)
-        inside = (shift.norm(dim=-1) < RADIUS) & (pt > 0)
-        weight = (pt * inside)[..., None]
-        axis = axis + (weight * shift).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(
-            min=1e-6
-        )
-    return particles * inside[..., None], particles * ~inside[..., None]

@@ -1,0 +1,1 @@
+"""Training and test data of the part on discovery, as its chapters get them."""
