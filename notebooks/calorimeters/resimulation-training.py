@@ -40,18 +40,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from parity_nb.calorimeters.methods.resimulation import (
-    SCHEMES,
-    auc,
-    efficiency,
-    make_ensemble,
-    train,
-)
+from parity_nb.calorimeters.methods.resimulation import SCHEMES, copies, make_ensemble, train
 from parity_nb.calorimeters.networks.cell_lists import NETWORKS
-from parity_nb.calorimeters.world.disc import DETECTORS, copies, draw_events, log_likelihood_ratio
+from parity_nb.calorimeters.world.disc import DETECTORS, draw_events, log_likelihood_ratio
 from parity_nb.data import choose
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance
+from parity_nb.statistics import roc_area
 from parity_nb.training import fabric
 
 # %% tags=["parameters"]
@@ -136,8 +131,9 @@ test_points, test_cells, test_labels = unturned("test", tests)
 
 # %%
 ratio = log_likelihood_ratio(test_points, concentration)
-best = [auc(r, t) for r, t in zip(ratio, test_labels, strict=True)]
-truth, truth_error = np.mean([v for v, _ in best]), np.mean([e for _, e in best]) / networks**0.5
+best = [roc_area(r, t) for r, t in zip(ratio, test_labels, strict=True)]
+truth, truth_error = (np.mean([getattr(a, part) for a in best]) for part in ("value", "error"))
+truth_error /= networks**0.5
 run.record("AUC, truth before the detector", truth, truth_error, tests * networks)
 
 # %% [markdown]
@@ -166,7 +162,7 @@ curve = train(
     seed=crc32(run.run.encode()),
 )
 
-# %% mystnb={"figure": {"caption": "Area under the ROC curve on the validation events during this page's training, one line a network.", "name": "fig-resimulation-training"}, "image": {"alt": "Lines that rise with the number of gradient steps from about one half and flatten; later some fall again."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Area under the ROC curve on the validation events during this page's training, one line a network.", "name": "fig-resimulation-training"}, "image": {"alt": "Lines that rise with the number of gradient steps from about one half and flatten; later some fall again."}}
 for (size, k), values in zip(grid, curve.auc.T, strict=True):
     plt.plot(curve.steps, values, label=f"{size} events, random seed {seed + k}")
 plt.gca().set(xlabel="gradient steps", ylabel="validation AUC")
@@ -180,14 +176,24 @@ plt.show()
 # ## Test
 #
 # The area under the ROC curve (AUC) is the probability that a signal event gets a larger value than
-# a background event; its error is that of {cite}`delong1988`.
+# a background event; its error is that of {cite}`delong1988`.  The efficiency is the share of signal
+# above the score that half of the background exceeds.
+
+
+# %%
+def efficiency(scores, labels, false_positive):
+    """Share of signal above the score that a share `false_positive` of background exceeds."""
+    threshold = scores[labels == 0].quantile(1 - false_positive)
+    return (scores[labels == 1] > threshold).double().mean().item()
+
 
 # %%
 scores = ensemble.evaluate(test_cells, owner)
-known = test_labels[owner]
+known = test_labels[owner].cpu()
 table = pd.DataFrame(grid, columns=["events", "random seed"])
 table["random seed"] += seed
-table[["AUC", "error"]] = [auc(*pair) for pair in zip(scores, known, strict=True)]
+areas = [roc_area(*pair) for pair in zip(scores, known, strict=True)]
+table["AUC"], table["error"] = [a.value for a in areas], [a.error for a in areas]
 table["efficiency"] = [efficiency(*pair, 0.5) for pair in zip(scores, known, strict=True)]
 table["best step"] = curve.steps[curve.chosen]
 table.round(4)
@@ -209,12 +215,12 @@ table[["events", "scatter of outputs", "over copies", "share"]].round(4)
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for row in table.to_dict("records"):
     label = f"{row['events']} events, random seed {row['random seed']}"
     run.record(f"AUC, {label}", row["AUC"], row["error"], tests)
 
-# %%
+# %% tags=["hide-input"]
 for size, rows in table.groupby("events"):
     root = len(rows) ** 0.5
     for name in ("efficiency", "scatter of outputs", "share"):

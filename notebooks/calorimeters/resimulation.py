@@ -31,28 +31,37 @@
 # this size.
 
 # %%
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
 
-from parity_nb.calorimeters.methods.resimulation import SCHEMES, auc, make_ensemble, train
+from parity_nb.calorimeters.methods.resimulation import (
+    ANGLES,
+    SCHEMES,
+    copies,
+    make_ensemble,
+    objective,
+    train,
+    turn_images,
+    turn_images_as_published,
+)
 from parity_nb.calorimeters.networks.cell_lists import NETWORKS
 from parity_nb.calorimeters.world.disc import (
-    ANGLES,
     DETECTORS,
     OBLONG,
     UNIFORM,
-    copies,
     draw_events,
     log_likelihood_ratio,
     shower,
     turn,
-    turn_images,
-    turn_images_as_published,
 )
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance
+from parity_nb.statistics import roc_area
 from parity_nb.symmetry import equivariance_error, identity
 from parity_nb.training import fabric
 
@@ -85,8 +94,8 @@ chance = torch.Generator(device).manual_seed(seed)
 
 # %%
 points, label = draw_events(tests, chance, concentration)
-truth, truth_error = auc(log_likelihood_ratio(points, concentration), label)
-run.record("AUC, truth before the detector", truth, truth_error, tests)
+truth = roc_area(log_likelihood_ratio(points, concentration), label)
+run.record("AUC, truth before the detector", truth.value, truth.error, tests)
 
 
 # %%
@@ -104,15 +113,35 @@ assert kept.relative < 1e-9
 # ## Two detectors
 #
 # Every point makes a shower of 24 particles, 0.045 wide.  The *uniform* detector has 32 by 32
-# cells, the *non-uniform* one 32 by 4.  {numref}`fig-resimulation-event` shows an event in both,
-# and turned by 45 degrees: before the detector and after it.
+# cells, the *non-uniform* one 32 by 4.  To turn an event before the detector is to turn its points.
+# To turn it afterwards is to turn the image: each pixel asks where its centre came from and
+# interpolates there.  Oblong cells first share their energy out over eight square ones, which are
+# added up again in the end:
 
-# %% mystnb={"figure": {"caption": "One simulated event. Left: in the uniform (top) and the non-uniform detector. Middle: the event turned by 45 degrees and simulated again. Right: the image turned by 45 degrees.", "name": "fig-resimulation-event"}, "image": {"alt": "Six square pictures of the unit disc with reddish cells. In the lower row the cells are eight times as wide as high; turned after the detector they smear over most of the disc."}}
+
+# %% tags=["subject"]
+def turned_image(images, degrees):
+    """Rotate images (N, 32, 32) or (N, 32, 4), first axis x, anticlockwise from x to y."""
+    rows, columns = images.shape[1:]
+    fold = rows // columns
+    squares = images.repeat_interleave(fold, 2) / fold
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    back = images.new_tensor([[c, -s, 0], [s, c, 0]])
+    grid = affine_grid(back[None], [1, 1, rows, rows], align_corners=False)
+    turned = grid_sample(squares[None], grid, align_corners=False)[0]
+    return turned.reshape(-1, rows, columns, fold).sum(3)
+
+
+# %% [markdown]
+# {numref}`fig-resimulation-event` shows an event in both detectors, and turned by 45 degrees: before
+# the detector and after it.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One simulated event. Left: in the uniform (top) and the non-uniform detector. Middle: the event turned by 45 degrees and simulated again. Right: the image turned by 45 degrees.", "name": "fig-resimulation-event"}, "image": {"alt": "Six square pictures of the unit disc with reddish cells. In the lower row the cells are eight times as wide as high; turned after the detector they smear over most of the disc."}}
 event = points[1:2]
 fig, axes = plt.subplots(2, 3, figsize=(6.4, 4.4), sharex=True, sharey=True)
 for row, sees in zip(axes, (UNIFORM, OBLONG), strict=True):
     seen = sees.respond(event, chance)
-    pictures = (seen, sees.respond(turn(event, 45), chance), turn_images(seen, 45))
+    pictures = (seen, sees.respond(turn(event, 45), chance), turned_image(seen, 45))
     for ax, image in zip(row, pictures, strict=True):
         picture = image[0].cpu().where(image[0].cpu() > 0, torch.nan).T
         ax.imshow(
@@ -128,16 +157,22 @@ for ax in axes[1]:
 plt.show()
 
 # %% [markdown]
+# {ref}`calorimeters/resimulation-training` turns images in the same way.
+
+# %%
+assert torch.allclose(turned_image(seen, 45), turn_images(seen, 45))
+
+# %% [markdown]
 # The book's measure says what the eye suspects.  Let $T$ turn particles and $R$ turn images; if the
 # detector $D$ kept the symmetry, then $D(Tx) = R(Dx)$.  The showers are the same on both sides, so
 # all that differs is the detector:
 
 
 # %%
-def residual(sees, degrees, how=turn_images):
+def residual(sees, degrees):
     particles = shower(points[:200].double(), chance)
     return equivariance_error(
-        sees.image, particles, lambda p: turn(p, degrees), lambda x: how(x, degrees)
+        sees.image, particles, lambda p: turn(p, degrees), lambda x: turned_image(x, degrees)
     ).relative
 
 
@@ -165,12 +200,12 @@ for name, exact in (("uniform", [90, 180, 270]), ("non-uniform", [180])):
 # them.  An interpolation spreads every cell over its neighbours.  How many cells are active, and how
 # many lists are too short?
 
-# %%
+# %% tags=["hide-input"]
 lengths = {}
 for name, sees in DETECTORS.items():
     seen = sees.respond(points, chance)
     again = sees.respond(turn(points, 45), chance)
-    for way, images in (("as it is", seen), ("before", again), ("after", turn_images(seen, 45))):
+    for way, images in (("as it is", seen), ("before", again), ("after", turned_image(seen, 45))):
         active = (images > 0).sum((1, 2)).double()
         full = (active > sees.capacity).double().mean().item()
         lengths[name, way] = {"active cells": active.mean().item(), "lists too short": full}
@@ -211,7 +246,7 @@ assert (moved.mean(0) > 0.04).all() and cut.mean() < 0.7
 
 # %% [markdown]
 # On our events, at 45 degrees, the right-hand part of the disc is missing
-# ({doc}`../../book/errata`).  The schemes called `post` below are free of both faults;
+# ({ref}`errata <mirrors/errata>`).  The schemes called `post` below are free of both faults;
 # `post-published` has them, so that their share of the effect can be told.
 #
 # ## Which networks know the symmetry?
@@ -242,15 +277,68 @@ for name, value in invariance.items():
 # the detector gives another list, and it may answer differently.  That is the symmetry that one
 # would like to have, and no network has it by construction.
 #
-# ## Training
+# ## Copies
 #
-# Five ways of showing the training events to an FCN: as they are (*none*); in eight copies, turned
-# *post* or *pre* detector; and the same two with *encouraged invariance*, where the eight copies come
-# together and the loss is
+# So the network is shown copies.  An event has eight, turned by multiples of 45 degrees, either before
+# the detector (*pre*), which then makes new showers, or after it (*post*):
+
+
+# %% tags=["subject"]
+def eight_copies(points, sees, way, chance):
+    """Lists of the cells of each event and of its seven turned copies: (N, 8, capacity, 3)."""
+    images = [sees.respond(points, chance)]
+    for degrees in ANGLES[1:]:
+        if way == "pre":
+            images.append(sees.respond(turn(points, degrees), chance))
+        else:
+            images.append(turned_image(images[0], degrees))
+    return torch.stack([sees.cells(image) for image in images], 1)
+
+
+# %%
+def repeated(make, way):
+    return make(points[:20], OBLONG, way, torch.Generator(device).manual_seed(seed))
+
+
+for way in ("pre", "post"):
+    assert torch.allclose(repeated(eight_copies, way), repeated(copies, way))
+
+# %% [markdown]
+# The last lines say that {ref}`calorimeters/resimulation-training` makes the same copies.
+#
+# ## Encouraged invariance
+#
+# Copies may be shown one by one, as further events.  Or they come together, and the loss has a
+# penalty on what is different between them:
 #
 # $$ L = \text{cross-entropy} + c \cdot \text{mean over events of } \operatorname{Var}_{\text{copies}} (\text{output}) . $$
 #
-# All make the same number of gradient steps with the same number of images; an event with its copies
+# The output is the probability of signal.  Many small networks are trained side by side, each with a
+# loss of its own:
+
+
+# %% tags=["subject"]
+def encouraged(logits, labels, c):
+    """Losses (K,) of K networks: logits (K, events, copies), labels (K, events), c (K,)."""
+    target = labels[..., None].expand_as(logits)
+    entropy = binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2))
+    if logits.shape[2] == 1:
+        return entropy
+    return entropy + c * logits.sigmoid().var(2).mean(1)
+
+
+# %%
+logits = torch.randn(2, 50, 8, generator=torch.Generator().manual_seed(seed))
+example = logits, (torch.arange(100).reshape(2, 50) % 2).float(), torch.tensor([1.0, 30.0])
+same = logits[..., :1].expand_as(logits)  # all copies alike: no penalty
+assert torch.allclose(encouraged(*example), objective(*example))
+assert torch.allclose(encouraged(same, *example[1:]), encouraged(same[..., :1], *example[1:]))
+
+# %% [markdown]
+# ## Training
+#
+# Five ways of showing the training events to an FCN: as they are (*none*); in copies that come one by
+# one, turned *post* or *pre* detector; and the same two with *encouraged invariance*.  All make the same number of gradient steps with the same number of images; an event with its copies
 # counts as eight.  (In the published code an epoch of augmented images has eight times as many steps
 # as one without, at equal batch size.)
 
@@ -260,7 +348,7 @@ def sample(n):
     """Training events with copies of every way, validation events, and labels."""
     made, known = draw_events(n, chance, concentration)
     held, held_label = draw_events(1000, chance, concentration)
-    ways = {way: copies(made, sees, way, chance) for way in ("pre", "post")}
+    ways = {way: eight_copies(made, sees, way, chance) for way in ("pre", "post")}
     return ways, known, sees.cells(sees.respond(held, chance)), held_label
 
 
@@ -281,6 +369,7 @@ def trained(scheme, penalty):
     curve = train(
         ensemble, ways, labels, size, owner, scheme, validation,
         steps=steps, rate=3e-4, penalty=np.repeat(penalty, networks).tolist(), seed=seed,
+        loss_of=encouraged,
     )  # fmt: skip
     return ensemble, curve
 
@@ -293,9 +382,9 @@ five = ["none", "post", "pre", "post-encouraged", "pre-encouraged"]
 curves, found = {}, {}
 for name in five:
     ensemble, curves[name] = trained(SCHEMES[name], [30.0])
-    found[name] = [auc(scores, label) for scores in ensemble.evaluate(test_cells)]
+    found[name] = [roc_area(scores, label) for scores in ensemble.evaluate(test_cells)]
 
-# %% mystnb={"figure": {"caption": "Area under the ROC curve on the validation events against gradient steps, non-uniform detector, FCN, mean over networks.", "name": "fig-resimulation-steps"}, "image": {"alt": "Five curves of the validation AUC against the number of gradient steps, one a scheme."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Area under the ROC curve on the validation events against gradient steps, non-uniform detector, FCN, mean over networks.", "name": "fig-resimulation-steps"}, "image": {"alt": "Five curves of the validation AUC against the number of gradient steps, one a scheme."}}
 for name, curve in curves.items():
     plt.plot(curve.steps, curve.auc.mean(1), label=name)
 plt.gca().set(xlabel="gradient steps", ylabel="validation AUC")
@@ -311,14 +400,14 @@ plt.show()
 # On test events, with the weights that were best on validation events; the error is that of the test
 # sample, one and the same for all, and two networks say little about the scatter between samples.
 
-# %%
+# %% tags=["hide-input"]
 summary = pd.DataFrame(
     {
-        "AUC": {name: np.mean([v for v, _ in values]) for name, values in found.items()},
-        "error": {name: np.mean([e for _, e in values]) for name, values in found.items()},
+        "AUC": {n: np.mean([a.value for a in areas]) for n, areas in found.items()},
+        "error": {n: np.mean([a.error for a in areas]) for n, areas in found.items()},
         "scatter": {
-            n: np.std([v for v, _ in values], ddof=1) if networks > 1 else np.nan
-            for n, values in found.items()
+            n: np.std([a.value for a in areas], ddof=1) if networks > 1 else np.nan
+            for n, areas in found.items()
         },
     }
 )
@@ -344,14 +433,14 @@ for name, curve in curves.items():
 penalties = [0.0, 1.0, 30.0, 1000.0, 100_000.0]
 ensemble, curve = trained(SCHEMES["pre-encouraged"], penalties)
 scores = ensemble.evaluate(test_cells).reshape(len(penalties), networks, -1)
-entropy = torch.nn.functional.binary_cross_entropy_with_logits
+entropy = binary_cross_entropy_with_logits
 collapse = pd.DataFrame(index=pd.Index(penalties, name="penalty"))
-collapse["AUC"] = [np.mean([auc(s, label)[0] for s in group]) for group in scores]
+collapse["AUC"] = [np.mean([roc_area(s, label).value for s in group]) for group in scores]
 collapse["scatter of outputs"] = scores.sigmoid().std(2).mean(1)
 collapse["cross-entropy"] = [entropy(g, label.cpu().expand_as(g)).item() for g in scores]
 collapse.round(4)
 
-# %% mystnb={"figure": {"caption": "What a growing penalty does to the scatter of the outputs over events, and to the area under the ROC curve.", "name": "fig-resimulation-collapse"}, "image": {"alt": "Two panels against the penalty on a logarithmic axis: the scatter of the outputs, also logarithmic, and the area under the curve with error bars."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What a growing penalty does to the scatter of the outputs over events, and to the area under the ROC curve.", "name": "fig-resimulation-collapse"}, "image": {"alt": "Two panels against the penalty on a logarithmic axis: the scatter of the outputs, also logarithmic, and the area under the curve with error bars."}}
 fig, axes = plt.subplots(1, 2, figsize=(6.8, 2.8))
 for ax, name in zip(axes, ("scatter of outputs", "AUC"), strict=True):
     error = 0 * collapse["AUC"] if ax is axes[0] else summary["error"].mean()
@@ -367,7 +456,7 @@ plt.show()
 # training fails.  Whoever tunes the penalty on it does not see how silent the network is.  (A
 # penalty on the *share* of the scatter that is between copies would not reward silence.)
 
-# %%
+# %% tags=["hide-input"]
 for penalty, row in collapse.iterrows():
     run.record(f"scatter of outputs, penalty {penalty:g}", row["scatter of outputs"], n=networks)
     run.record(f"AUC, penalty {penalty:g}", row["AUC"], n=networks)
@@ -385,7 +474,7 @@ if steps >= 200:
 # %%
 for name, row in summary.iterrows():
     run.record(f"AUC, {name}", row["AUC"], row["error"], tests)
-    assert row["AUC"] < truth + 4 * np.hypot(row["error"], truth_error)
+    assert row["AUC"] < truth.value + 4 * np.hypot(row["error"], truth.error)
 saved = run.save()
 
 # %% [markdown]

@@ -7,16 +7,17 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from parity_nb.calorimeters.methods.resimulation import (
+    ANGLES,
     SCHEMES,
-    Ensemble,
-    auc,
+    copies,
     make_ensemble,
     objective,
     train,
+    turn_images,
+    turn_images_as_published,
 )
 from parity_nb.calorimeters.networks.cell_lists import FCN, NETWORKS, PFN, InvariantNet
 from parity_nb.calorimeters.world.disc import (
-    ANGLES,
     CONCENTRATION,
     DETECTORS,
     FEWEST,
@@ -24,16 +25,15 @@ from parity_nb.calorimeters.world.disc import (
     POINTS,
     SOFTEST,
     UNIFORM,
-    copies,
     draw_events,
     log_likelihood_ratio,
     shower,
     turn,
-    turn_images,
-    turn_images_as_published,
 )
 from parity_nb.data import project_root
+from parity_nb.ensembles import Ensemble
 from parity_nb.making.chapters import chapters
+from parity_nb.statistics import roc_area
 from parity_nb.symmetry import equivariance_error, identity
 
 
@@ -79,8 +79,8 @@ def test_the_likelihood_ratio_is_one():
 def test_no_concentration_is_no_signal():
     points, label = draw_events(4000, generator(3), concentration=0.0)
     r = points[..., :2].square().sum((1, 2))
-    value, error = auc(r, label)
-    assert abs(value - 0.5) < 4 * error
+    area = roc_area(r, label)
+    assert abs(area.value - 0.5) < 4 * area.error
 
 
 @pytest.mark.parametrize("arguments", [{"n": 0}, {"n": 10, "concentration": 1.5}])
@@ -309,7 +309,7 @@ def test_the_kept_weights_are_those_of_the_best_checkpoint():
     points, labels = draw_events(60, generator(5), concentration=1.0)
     cells = copies(points, OBLONG, "pre", generator(6))[:, 0]
     for k, scores in enumerate(ensemble.evaluate(cells)):
-        assert abs(auc(scores, labels)[0] - curve.auc[:, k].max()) < 1e-9
+        assert abs(roc_area(scores, labels).value - curve.auc[:, k].max()) < 1e-9
 
 
 def test_the_objective_is_the_published_one():
@@ -347,18 +347,18 @@ def test_what_training_refuses():
 def test_auc_and_its_error():
     labels = (torch.arange(2000) % 2).float()
     scores = torch.randn(2000, generator=generator()) + 0.5 * labels
-    value, error = auc(scores, labels)
-    assert abs(value - roc_auc_score(labels, scores)) < 1e-12
+    area = roc_area(scores, labels)
+    assert abs(area.value - roc_auc_score(labels, scores)) < 1e-12
     resampled = []
     for seed in range(200):
         chosen = torch.randint(2000, (2000,), generator=generator(seed))
         resampled.append(roc_auc_score(labels[chosen], scores[chosen]))
-    assert 0.85 < torch.tensor(resampled).std() / error < 1.15
-    assert auc(torch.zeros(2000), labels)[0] == 0.5
+    assert 0.85 < torch.tensor(resampled).std() / area.error < 1.15
+    assert roc_area(torch.zeros(2000), labels).value == 0.5
     with pytest.raises(ValueError, match="at least two"):
-        auc(scores[:2], labels[:2])
+        roc_area(scores[:2], labels[:2])
     with pytest.raises(ValueError, match="NaN"):
-        auc(scores.log(), labels)
+        roc_area(scores.log(), labels)
 
 
 def test_the_chapters_have_the_tuned_concentration():

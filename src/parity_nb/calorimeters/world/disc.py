@@ -1,4 +1,4 @@
-"""Events in the unit disc, two detectors, and the two ways of turning an event (simulated).
+"""Events in the unit disc, and two detectors that see them (simulated).
 
 Witkowski and Whiteson (2023) teach a network the rotations of events whose detector has none.
 Their events come ready made and the paper does not say how; what it shows is written in the
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 FEWEST, POINTS = 15, 17
 """Points of an event, least and most; the published example shows so many."""
@@ -34,9 +33,6 @@ With these the cells of nearly all events fit into lists of the published length
 
 CONCENTRATION = 0.575
 """How much signal prefers the centre; tuned on one published number, see the chapter."""
-
-ANGLES = tuple(range(0, 360, 45))
-"""Degrees of the eight copies of an event."""
 
 
 # --- events
@@ -195,90 +191,6 @@ UNIFORM = Detector("uniform", 32, 32, 172)
 OBLONG = Detector("non-uniform", 32, 4, 112)
 DETECTORS = {d.name: d for d in (UNIFORM, OBLONG)}
 """The published detectors; lengths of lists from the authors' code."""
-
-
-# --- turning what the detector saw
-
-
-def turn_images(images: Tensor, degrees: float) -> Tensor:
-    """Rotate images after the detector: spread oblong cells evenly, interpolate, add up again.
-
-    Exact, to rounding, for quarter turns of square images and half turns of all.
-
-    Args:
-        images: (N, 32, 32) or (N, 32, 4), first axis x.
-        degrees: anticlockwise from x to y.
-    """
-    rows, columns = images.shape[1:]
-    fold = rows // columns
-    fine = images.repeat_interleave(fold, 2) / fold
-    turned = _rotate(fine, degrees, (0.0, 0.0))
-    return turned.reshape(len(images), rows, columns, fold).sum(3)
-
-
-def turn_images_as_published(images: Tensor, degrees: float) -> Tensor:
-    """Rotate images as the published code does, faults and all (book/errata.md).
-
-    The centre of the rotation is the corner of four cells in coordinates whose whole numbers are
-    middles of cells, so it is half a cell off along both axes.
-    """
-    rows, columns = images.shape[1:]
-    resize = {"mode": "bilinear", "align_corners": False}
-    fine = interpolate(images[:, None], (rows, rows), **resize)[:, 0]
-    turned = _rotate(fine, degrees, (1.0 / rows, 1.0 / rows))
-    return interpolate(turned[:, None], (rows, columns), **resize)[:, 0]
-
-
-def _rotate(images: Tensor, degrees: float, centre: tuple[float, float]) -> Tensor:
-    """Bilinear rotation of (N, L, L) about `centre`, in [-1, 1]; first axis x, second y."""
-    if degrees % 360 == 0:
-        return images
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    cx, cy = centre
-    # grid_sample wants, for each output pixel, (second axis, first axis) of the source: turn back
-    back = torch.tensor(
-        [[c, -s, cy - c * cy + s * cx], [s, c, cx - s * cy - c * cx]],
-        dtype=images.dtype,
-        device=images.device,
-    )
-    size = [len(images), 1, *images.shape[1:]]
-    grid = affine_grid(back[None], [1, *size[1:]], align_corners=False)
-    # one grid for all: images as channels
-    return grid_sample(images[None], grid, align_corners=False)[0]
-
-
-# --- the eight copies
-
-
-def copies(points: Tensor, detector: Detector, way: str, generator: torch.Generator) -> Tensor:
-    """Lists of the cells of an event and of its seven turned copies.
-
-    Args:
-        points: (N, P, 3).
-        detector: what sees them.
-        way: "pre" turns the points and simulates the detector anew, "post" turns the image of
-            the first copy, "post-published" does so as the published code does.
-        generator: of the showers.
-
-    Returns:
-        (N, 8, capacity, 3); the first copy is the event as it is.
-
-    Raises:
-        ValueError: for another way.
-    """
-    first = detector.respond(points, generator)
-    lists = [detector.cells(first)]
-    for degrees in ANGLES[1:]:
-        if way == "pre":
-            lists.append(detector.cells(detector.respond(turn(points, degrees), generator)))
-        elif way == "post":
-            lists.append(detector.cells(turn_images(first, degrees)))
-        elif way == "post-published":
-            turned = turn_images_as_published(first, degrees)
-            lists.append(detector.cells(turned, keep="first"))
-        else:
-            raise ValueError(f'way = {way!r} is none of "pre", "post", "post-published"')
-    return torch.stack(lists, 1)
 
 
 def _check_points(points: Tensor) -> None:
