@@ -32,7 +32,7 @@
 # **Cost** Half a minute.  The tables show the committed records of the `study` size, or, where
 # there are none, the small runs of this build; the page says which.
 
-# %%
+# %% tags=["hide-input"]
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -57,7 +57,7 @@ from parity_nb.training import RECIPES, evaluate, load_weights
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
 pictures: int = 200  # test photographs whose maps are scored against the shells
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("snails/living-results", globals())
 source = published("gibbon2023snails")
@@ -69,22 +69,22 @@ by = ["dataset", "variant"]
 # build.  The two are never mixed, since a comparison between sets of different sizes says nothing.
 
 
-# %%
+# %% tags=["hide-input"]
 def alive(records):
     """The records of living snails."""
     return records[records.get("dataset", pd.Series(dtype=str)).str.startswith("L")]
 
 
-# %%
+# %% tags=["hide-input"]
 this_build = alive(load_records("snails/training", "run"))
 committed = alive(load_records("snails/training", "study")) if evidence == "study" else this_build
 
-# %%
+# %% tags=["hide-input"]
 study = committed if len(committed) else this_build
 if study.empty:
     raise FileNotFoundError("no records of L1 to L6: run snails/training with dataset=L2 first")
 
-# %%
+# %% tags=["hide-input"]
 is_study = evidence == "study" and len(committed) > 0
 runs = study[study.name == "positive fraction"]
 recipe = runs.recipe.mode()[0]  # most runs were trained by it, and questions are put to those
@@ -92,7 +92,7 @@ if not is_study:
     print("There are no records of a study here: what follows are small runs of this build, and")
     print("none of their numbers is evidence.")
 
-# %%
+# %% tags=["hide-input"]
 sizes = ", ".join(f"{n:,}" for n in sorted(runs.images.unique()))
 print(f"{len(runs)} runs on {', '.join(sorted(runs.dataset.unique()))}")
 print(f"photographs to choose from: {sizes}; random seeds: {runs.seed.nunique()}")
@@ -108,18 +108,18 @@ print(f"photographs to choose from: {sizes}; random seeds: {runs.seed.nunique()}
 # test of reproduction**.
 
 
-# %%
+# %% tags=["hide-input"]
 def table(recipe):
     """One row a data set and variant."""
     ours = study[study.recipe == recipe]
     return summarise(ours, "positive fraction", by, theirs=source).sort_values(by)
 
 
-# %%
+# %% tags=["hide-input"]
 tables = pd.concat([table(r).assign(recipe=r) for r in sorted(study.recipe.unique())])
 beside_published(tables, ["recipe", *by])
 
-# %% mystnb={"figure": {"caption": "Positive fractions of the living sets on held-out photographs: ours, simulated (mean over seeds; the bar is the larger of the binomial error and the spread over seeds), and the source's. The dashed line is a symmetric population.", "name": "fig-living-results-forest"}, "image": {"alt": "Points with error bars, one row a data set and variant, on an axis of positive fractions with a dashed line at 50 per cent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fractions of the living sets on held-out photographs: ours, simulated (mean over seeds; the bar is the larger of the binomial error and the spread over seeds), and the source's. The dashed line is a symmetric population.", "name": "fig-living-results-forest"}, "image": {"alt": "Points with error bars, one row a data set and variant, on an axis of positive fractions with a dashed line at 50 per cent."}}
 rows = tables[by].agg(" ".join, axis=1).drop_duplicates().sort_values().tolist()[::-1]
 fig, ax = plt.subplots(figsize=(6.4, 0.27 * len(rows) + 1.2))
 for shift, (trained, part) in enumerate(tables.groupby("recipe")):
@@ -144,13 +144,13 @@ plt.show()
 # judged by itself, and the smallest of the p-values is multiplied by their number.
 
 
-# %%
+# %% tags=["hide-input"]
 def family(name, recipe, variant, dataset):
     chosen = study[(study.name == name) & (study.recipe == recipe)]
     return chosen[(chosen.variant == variant) & (chosen.dataset == dataset)]
 
 
-# %%
+# %% tags=["hide-input"]
 families = {}
 for trained in sorted(study.recipe.unique()):
     for dataset in sorted(study.dataset.unique()):
@@ -158,14 +158,14 @@ for trained in sorted(study.recipe.unique()):
     families[f"slugs in L5, {trained}"] = family("positive fraction, slug", trained, "S", "L5")
 families = {name: members for name, members in families.items() if len(members)}
 
-# %%
+# %% tags=["hide-input"]
 joint = {}
 for name, members in families.items():
     joint[name] = joint_null(members.value.astype(float), members.n.astype(float))
     values = " ".join(f"{100 * v:.2f}" for v in members.value)
     print(f"{name}: chi-square p = {joint[name]:.3f};  {values}")
 
-# %%
+# %% tags=["hide-input"]
 smallest = min(1.0, min(joint.values()) * len(joint)) if joint else None
 print("no control has been run" if smallest is None else f"together: p = {smallest:.3f}")
 
@@ -178,7 +178,7 @@ print("no control has been run" if smallest is None else f"together: p = {smalle
 # test photographs, and the differences scatter as differences of networks do.
 
 
-# %%
+# %% tags=["hide-input"]
 def by_seed(name):
     """One column a set, one row a seed, variant S."""
     chosen = study[(study.name == name) & (study.recipe == recipe) & (study.variant == "S")]
@@ -187,7 +187,7 @@ def by_seed(name):
     )
 
 
-# %%
+# %% tags=["hide-input"]
 fractions = by_seed("positive fraction")
 if {"L2", "L4"} <= set(fractions):
     gains = (fractions.L2 - fractions.L4).dropna()
@@ -202,7 +202,7 @@ else:
 # the photographs on which the two networks disagree {cite}`mcnemar1947`.
 
 
-# %%
+# %% tags=["hide-input"]
 def kept(dataset):
     """Values of this build's runs of variant S, fast recipe: seed to a table with the truth."""
     chosen = this_build[(this_build.dataset == dataset) & (this_build.recipe == "fast")]
@@ -212,7 +212,7 @@ def kept(dataset):
     return {seed: pd.read_csv(file) for seed, file in files.items() if file.exists()}
 
 
-# %%
+# %% tags=["hide-input"]
 colour, grey = kept("L2"), kept("L4")
 mcnemar = {}
 for seed in sorted(set(colour) & set(grey)):
@@ -261,7 +261,7 @@ def parts():
     return 100 * pd.concat([predicted.rename("dilution"), terms, found.rename("found")], axis=1)
 
 
-# %%
+# %% tags=["hide-input"]
 mixture = parts().dropna() if {"L2", "L5"} <= set(fractions) else pd.DataFrame()
 if len(mixture):
     print(mixture.round(2).to_string())
@@ -274,7 +274,7 @@ else:
 # A row adds up to what was found.  The columns of kinds are the three terms; their scatter between
 # rows says how far they can be trusted.
 
-# %%
+# %% tags=["hide-input"]
 for name in mixture.columns if len(mixture) > 1 else []:
     error = mixture[name].std() / len(mixture) ** 0.5
     print(f"{name:>22}: {mixture[name].mean():+6.2f} ± {error:.2f} %")
@@ -284,7 +284,7 @@ for name in mixture.columns if len(mixture) > 1 else []:
 # The second term needs left-handed snails.  How the networks that were trained on the sets
 # answer to either chirality:
 
-# %%
+# %% tags=["hide-input"]
 either = study[(study.variant == "S") & study.name.str.endswith(("right-handed", "left-handed"))]
 either = either[(either.recipe == recipe) & either.dataset.isin(["L2", "L5"])]
 answers = []
@@ -307,7 +307,7 @@ pd.DataFrame(answers, columns=columns).set_index(["dataset", "name"])
 # then goes on with SLR ({ref}`errata <mirrors/errata>`), so its sign is that of S and what is left of S
 # leans to the positive side.
 
-# %%
+# %% tags=["hide-input"]
 versions = {"fresh": "L6", "shared": "L6-shared"}
 swapped = runs[(runs.variant == "S") & runs.dataset.isin(versions.values())]
 for trained, part in swapped.groupby("recipe"):
@@ -323,7 +323,7 @@ if swapped.empty:
 # Which of them gives 50.8%?  A version is compared with the source as a further run of it would
 # be: by its mean and its scatter between seeds, which must be known, and the source's error.
 
-# %%
+# %% tags=["hide-input"]
 their = source.set_index("name").loc["L6 S", ["value", "error"]].astype(float) / 100
 verdicts = {}
 for (trained, dataset), part in swapped.groupby(["recipe", "dataset"]):
@@ -348,7 +348,7 @@ print(f"{len(verdicts)} versions with more than one seed")
 # network that this build has trained on L2:
 
 
-# %%
+# %% tags=["hide-input"]
 def network_of(dataset):
     """This build's network of a set, variant S, fast recipe, its test photographs and fold."""
     chosen = this_build[(this_build.dataset == dataset) & (this_build.variant == "S")]
@@ -359,7 +359,7 @@ def network_of(dataset):
     return model, test, int(row.images), int(row.seed % 5)
 
 
-# %%
+# %% tags=["hide-input"]
 model, test, photographs, fold = network_of("L2")
 f = evaluate(model, test)
 seen = positive_fraction(f)
@@ -398,7 +398,7 @@ noise = occlusion(lambda x: evaluate(fresh, x), sample)
 score, unknowing = inside(maps[visible], shells[visible]), inside(noise[visible], shells[visible])
 print(f"trained: {score}\nfresh:   {unknowing}")
 
-# %%
+# %% tags=["hide-input"]
 run.record("share of the map on the shell, fresh weights", unknowing.share, n=unknowing.n)
 run.record("share of the map on the shell", score.share, n=score.n)
 run.record("share of the map on the shell of another", score.others, n=score.n)
@@ -406,7 +406,7 @@ run.record("share of the picture that is shell", score.area, n=score.n)
 run.record("own minus other shell", score.share - score.others, error=score.error, n=score.n)
 run.record("p, the map knows nothing of the shell", score.p, n=score.n)
 
-# %% mystnb={"figure": {"caption": "Above, eight test photographs of L2, simulated, with the outline of the shell; below, what covering each patch takes from f (red: the patch spoke for a positive value, blue: against). Each map has its own scale.", "name": "fig-living-results-maps"}, "image": {"alt": "Two rows of eight pictures: photographs of snails, and under each a coarse map of red and blue squares, with the outline of the shell in both."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Above, eight test photographs of L2, simulated, with the outline of the shell; below, what covering each patch takes from f (red: the patch spoke for a positive value, blue: against). Each map has its own scale.", "name": "fig-living-results-maps"}, "image": {"alt": "Two rows of eight pictures: photographs of snails, and under each a coarse map of red and blue squares, with the outline of the shell in both."}}
 fig, axes = plt.subplots(2, 8, figsize=(8, 2.1))
 for i, (above, below) in enumerate(axes.T):
     above.imshow(sample[i].permute(1, 2, 0))
@@ -428,7 +428,7 @@ plt.show()
 # and, where this build has trained on them, Stylommatophora.
 
 
-# %%
+# %% tags=["hide-input"]
 def framed(dataset, n=64):
     """Test photographs and their values, on a scale of their own."""
     model, test, *_ = network_of(dataset)
@@ -436,26 +436,26 @@ def framed(dataset, n=64):
     return test.images[:n], values / values.abs().max()
 
 
-# %%
+# %% tags=["hide-input"]
 shown = [
     name for name in ("L2", "L5") if name in set(this_build.dataset[this_build.variant == "S"])
 ]
 batches, values = zip(*map(framed, shown), strict=True)
 print("shown, from above:", ", ".join(shown))
 
-# %% mystnb={"figure": {"caption": "Simulated photographs with hands removed, framed in the colour of f: four rows of Helicoidea (L2), then, if this build has trained on it, four rows of Stylommatophora (L5). The analogue of Figure 8 of Gibbon (2023).", "name": "fig-living-results-batches"}, "image": {"alt": "Rows of small pictures of snails and slugs, each in a red, white or blue frame."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs with hands removed, framed in the colour of f: four rows of Helicoidea (L2), then, if this build has trained on it, four rows of Stylommatophora (L5). The analogue of Figure 8 of Gibbon (2023).", "name": "fig-living-results-batches"}, "image": {"alt": "Rows of small pictures of snails and slugs, each in a red, white or blue frame."}}
 image_grid(torch.cat(batches), values=torch.cat(values), columns=16)
 plt.show()
 
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for r in tables.itertuples():
     error = np.nanmax([r.error, r.spread])
     run.record(f"{r.dataset} {r.variant}, {r.recipe}", r.value, error=error, n=int(r.n))
 
-# %%
+# %% tags=["hide-input"]
 for name, p in joint.items():
     run.record(f"joint p, {name}", p, n=len(families[name]))
 for seed, result in mcnemar.items():
@@ -467,7 +467,7 @@ saved = run.save()
 # The next cell says what these numbers allow to be said, and no more: without a study it says that.
 
 
-# %%
+# %% tags=["hide-input"]
 def say(claim, holds):
     print(f"{'yes' if holds else 'no ':>3}  {claim}")
 
@@ -494,7 +494,7 @@ def ask(claim, values, zero=0.0):
     say(f"{claim} (p = {p:.2g}, {len(values)} seeds)", p < 0.01)
 
 
-# %%
+# %% tags=["hide-input"]
 if is_study and len(mixture) > 2 and {"L2", "L4", "L6", "L6-shared"} <= set(fractions):
     gains = (fractions.L2 - fractions.L4).dropna()
     ask("colour helps: L2 is above L4", gains)

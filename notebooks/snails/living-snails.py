@@ -133,7 +133,7 @@ address = f"http://127.0.0.1:{server.server_port}"
 # The export has the columns that iNaturalist's tool writes; those that are not needed are left
 # out here.
 
-# %%
+# %% tags=["hide-input"]
 columns = "id image_url license taxon_id scientific_name observed_on user_login quality_grade"
 licences = ["CC-BY-NC", "CC0", "CC-BY", ""]  # empty: all rights reserved
 with (here / "export.csv").open("w", newline="") as file:
@@ -224,7 +224,7 @@ assert len(real) == 11
 # ({ref}`snails/model-snails`), colours, perhaps bands.  The species are named after those we had
 # in mind; they are likenesses, not measurements.
 
-# %%
+# %% tags=["hide-input"]
 kinds = pd.DataFrame([vars(s) for s in SPECIES])
 kinds["shell"] = [f"W {k.expansion}, T {k.translation}" if k else "none" for k in kinds["shell"]]
 kinds["right"] = [f"{s.right:.0%}" if s.shell else "none" for s in SPECIES]
@@ -243,12 +243,12 @@ kinds[["name", "family", "taxon", "shell", "right"]].iloc[::2]
 # The camera looks down from 33 degrees above the horizon or more, nearly upright: pictures of people have a top and
 # a bottom, and the group D4 is not for them ({ref}`mirrors/parity-odd-functions`).
 
-# %% mystnb={"figure": {"caption": "Simulated photographs of Stylommatophora, slugs among them, one of each observation, as they would come from iNaturalist. The analogue of Figure 3a of Gibbon (2023).", "name": "fig-living-stylommatophora"}, "image": {"alt": "Rows of small pictures of snails and slugs of many colours on soil, grass and stone; in a few of them a human hand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs of Stylommatophora, slugs among them, one of each observation, as they would come from iNaturalist. The analogue of Figure 3a of Gibbon (2023).", "name": "fig-living-stylommatophora"}, "image": {"alt": "Rows of small pictures of snails and slugs of many colours on soil, grass and stone; in a few of them a human hand."}}
 everyone = first_of_each(population)
 image_grid(everyone.images[:64], columns=16)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Simulated photographs of Helicoidea, unfiltered: the set L1. The analogue of Figure 3b of Gibbon (2023).", "name": "fig-living-l1"}, "image": {"alt": "Rows of small pictures of snails with round, flat and tall shells, and no slugs; in a few of them a human hand."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs of Helicoidea, unfiltered: the set L1. The analogue of Figure 3b of Gibbon (2023).", "name": "fig-living-l1"}, "image": {"alt": "Rows of small pictures of snails with round, flat and tall shells, and no slugs; in a few of them a human hand."}}
 image_grid(living_set("L1", everyone).images[:64], columns=16)
 plt.show()
 
@@ -273,7 +273,7 @@ assert right > 0.85
 # The truth includes where the shell is, found by rendering every picture a second time with the
 # shell in one plain colour.
 
-# %% mystnb={"figure": {"caption": "Simulated photographs with the outline of the shell in white, as the renderer knows it. Slugs have none.", "name": "fig-living-masks"}, "image": {"alt": "Two rows of eight pictures of snails and slugs; a white line runs around each shell."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs with the outline of the shell in white, as the renderer knows it. Slugs have none.", "name": "fig-living-masks"}, "image": {"alt": "Two rows of eight pictures of snails and slugs; a white line runs around each shell."}}
 masks = living_shells(images, seed).images[:, 0] > 127
 fig = image_grid(population.images[:16])
 for ax, mask in zip(fig.axes, masks, strict=False):
@@ -301,7 +301,7 @@ gaps = np.array([np.abs(a[:, ::-1].astype(int) - b).max(axis=-1) for a, b in pai
 run.record("pixels off by more than 8 levels in a mirror", float((gaps > 8).mean()), n=scenes)
 assert (gaps > 8).mean() < 0.002
 
-# %% mystnb={"figure": {"caption": "Above, eight simulated scenes; below, the same scenes reflected in a mirror beside the camera. Each lower picture is the reflection of the upper one, and a right hand has become a left hand. They come from the generator's list of what is in the scene, not from the picture above.", "name": "fig-living-mirrored"}, "image": {"alt": "Two rows of eight pictures of snails, slugs and hands; each picture in the second row is the mirror image of the one above it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Above, eight simulated scenes; below, the same scenes reflected in a mirror beside the camera. Each lower picture is the reflection of the upper one, and a right hand has become a left hand. They come from the generator's list of what is in the scene, not from the picture above.", "name": "fig-living-mirrored"}, "image": {"alt": "Two rows of eight pictures of snails, slugs and hands; each picture in the second row is the mirror image of the one above it."}}
 image_grid(np.stack([*(a for a, _ in pairs[:8]), *(b for _, b in pairs[:8])]).transpose(0, 3, 1, 2))
 plt.show()
 
@@ -332,7 +332,7 @@ assert stats.binomtest(sum(left), len(left)).pvalue < 0.05
 # 0.1140.  L6 has the photographs of L2, but each variant meets the network of the other: S the one
 # trained on SLR, and SLR the one trained on S.
 
-# %%
+# %% tags=["hide-input"]
 sets = {name: living_set(name, population) for name in LIVING_SETS}
 counts = pd.DataFrame({"what": LIVING_SETS})
 counts["ours"] = [len(s) for s in sets.values()]
@@ -342,15 +342,15 @@ counts["source's test set"] = n
 counts["of its L5"] = [f"{value / n['L5']:.1%}" for value in n]
 counts
 
-# %% mystnb={"figure": {"caption": "Simulated Helicoidea with a human hand in the picture, which are removed from L1: the set L3. The analogue of Figure 4b of Gibbon (2023).", "name": "fig-living-l3"}, "image": {"alt": "Rows of small pictures of snails on the palm of a hand or between fingers, in several colours of skin."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated Helicoidea with a human hand in the picture, which are removed from L1: the set L3. The analogue of Figure 4b of Gibbon (2023).", "name": "fig-living-l3"}, "image": {"alt": "Rows of small pictures of snails on the palm of a hand or between fingers, in several colours of skin."}}
 image_grid(first_of_each(sets["L3"]).images[:64], columns=16)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Simulated Stylommatophora with hands removed: the set L5. The analogue of Figure 5a of Gibbon (2023).", "name": "fig-living-l5"}, "image": {"alt": "Rows of small pictures of snails and slugs, without hands."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated Stylommatophora with hands removed: the set L5. The analogue of Figure 5a of Gibbon (2023).", "name": "fig-living-l5"}, "image": {"alt": "Rows of small pictures of snails and slugs, without hands."}}
 image_grid(first_of_each(sets["L5"]).images[:64], columns=16)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Simulated Helicoidea with hands removed, in colour above (L2) and in grey below (L4): the same photographs. The analogue of Figures 5b and 5c of Gibbon (2023).", "name": "fig-living-l2-l4"}, "image": {"alt": "Two rows of the same sixteen pictures of snails, the upper row in colour and the lower one in grey."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated Helicoidea with hands removed, in colour above (L2) and in grey below (L4): the same photographs. The analogue of Figures 5b and 5c of Gibbon (2023).", "name": "fig-living-l2-l4"}, "image": {"alt": "Two rows of the same sixteen pictures of snails, the upper row in colour and the lower one in grey."}}
 colour, grey = (first_of_each(sets[name]).images[:16] for name in ("L2", "L4"))
 image_grid(torch.cat([colour, grey.expand(-1, 3, -1, -1)]), columns=16)
 plt.show()
@@ -393,7 +393,7 @@ assert abs(simulated - TAXA["Helicoidea"]) < 4 * 0.5 / everyone.meta.shape[0] **
 # photographs, and asks of a new one: is it nearer to one of them, or to the mirror image of one?
 
 
-# %%
+# %% tags=["subject"]
 def small(pictures):
     return resize(to_grey(pictures).float(), 16).flatten(1)
 
@@ -463,7 +463,7 @@ for split in fractions:
     for name, found in fractions[split].items():
         run.record(f"memory, {name}, split {split}", found.fraction, found.std, n=found.n)
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the memory, a function that knows nothing of shells, on unseen photographs, with binomial errors. Split by photograph, it finds a symmetric population to be anything but symmetric. The control stays at one half all the same. Simulated bursts.", "name": "fig-living-splits"}, "image": {"alt": "Points with error bars for three populations. Split by photograph, the first two lie far above one half and the control lies on it; split by observation, all three lie at one half."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fraction of the memory, a function that knows nothing of shells, on unseen photographs, with binomial errors. Split by photograph, it finds a symmetric population to be anything but symmetric. The control stays at one half all the same. Simulated bursts.", "name": "fig-living-splits"}, "image": {"alt": "Points with error bars for three populations. Split by photograph, the first two lie far above one half and the control lies on it; split by observation, all three lie at one half."}}
 fig, ax = plt.subplots(figsize=(7, 2.8))
 for shift, split, marker in ((-0.1, "by photograph", "s"), (0.1, "by observation", "o")):
     at = np.arange(len(fractions)) + shift

@@ -28,7 +28,7 @@
 # **Cost** Half a minute.  The records shown are the committed ones of the `study` size, where one
 # set has 24,470 images; only the pictures at the end come from runs of this build.
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ from parity_nb.training import evaluate, load_weights
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("snails/results", globals())
 source = published("gibbon2023snails")
@@ -58,7 +58,7 @@ by = ["dataset", "variant"]
 # The living snails have been trained in the same chapter; their page is
 # {ref}`snails/living-results`.
 
-# %%
+# %% tags=["hide-input"]
 this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, study))
 
 # %% [markdown]
@@ -73,7 +73,7 @@ this_build, study = (r[r.dataset.str.startswith("M")] for r in (this_build, stud
 # 84 % interval is given instead.
 
 
-# %%
+# %% tags=["hide-input"]
 def table(recipe):
     """Positive fractions in per cent, one row a data set and variant, beside the published."""
     ours = study[study.recipe == recipe]
@@ -88,7 +88,7 @@ fast, published_recipe = table("fast"), table("published")
 # First with the published network and recipe, to the letter: the four-element group, loss A,
 # 15 epochs of stochastic gradient descent.
 
-# %%
+# %% tags=["hide-input"]
 beside_published(published_recipe, by)
 
 # %% [markdown]
@@ -96,13 +96,13 @@ beside_published(published_recipe, by)
 # loss B, two epochs.  M0, the sets at 250 pixels, M1 under the light kit and M3 in grey are
 # not in the source.
 
-# %%
+# %% tags=["hide-input"]
 beside_published(fast, by)
 
 # %% [markdown]
 # The same as a picture ({numref}`fig-results-forest`).
 
-# %% mystnb={"figure": {"caption": "Positive fractions of all model sets on held-out images: ours with the fast recipe (mean over seeds; the bar is the larger of the binomial error and the spread over seeds), ours with the published recipe, and the source. The dashed line is a symmetric population.", "name": "fig-results-forest"}, "image": {"alt": "Points with error bars, one row a data set and variant, on an axis from 45 to 100 per cent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fractions of all model sets on held-out images: ours with the fast recipe (mean over seeds; the bar is the larger of the binomial error and the spread over seeds), ours with the published recipe, and the source. The dashed line is a symmetric population.", "name": "fig-results-forest"}, "image": {"alt": "Points with error bars, one row a data set and variant, on an axis from 45 to 100 per cent."}}
 rows = fast[by].agg(" ".join, axis=1).tolist()[::-1]
 fig, ax = plt.subplots(figsize=(6.4, 0.27 * len(rows) + 1.2))
 for offset, (label, marker, frame) in enumerate(
@@ -127,7 +127,7 @@ plt.show()
 # seeds, disjoint test images.
 
 
-# %%
+# %% tags=["hide-input"]
 def family(recipe, variant, datasets):
     """All positive fractions of a family of runs, with the number of test images of each."""
     chosen = study[(study.name == "positive fraction") & (study.recipe == recipe)]
@@ -144,7 +144,7 @@ families = {
 }
 families = {name: members for name, members in families.items() if len(members)}
 
-# %%
+# %% tags=["hide-input"]
 joint = {}
 for name, members in families.items():
     joint[name] = joint_null(members.value.astype(float), members.n.astype(float))
@@ -162,7 +162,7 @@ for name, members in families.items():
 # Excess over one half, in binomial standard deviations, all seeds of a set together:
 
 
-# %%
+# %% tags=["hide-input"]
 def excess(dataset, recipe, group, variant="S"):
     """Excess of positive over negative values in standard deviations, and the test images."""
     members = family(recipe, variant, [dataset])
@@ -190,7 +190,7 @@ print(pd.DataFrame(seen, index=["sigma", "test images"]).T.round(1).to_string(fl
 # So look again: with $\{e, P\}$, which is blind to nothing, and at full resolution (recipe
 # `sharp`: the published network, trained our way).
 
-# %%
+# %% tags=["hide-input"]
 sharp = study[(study.name == "positive fraction") & (study.recipe == "sharp")]
 columns = {
     "dataset": sharp.dataset,
@@ -224,7 +224,7 @@ assert gap > 0
 # It does, in every picture: a bright snail is right-handed, a dark one left-handed, and the
 # population is exactly as asymmetric in grey as it is in colour.  What does the network find?
 
-# %%
+# %% tags=["hide-input"]
 for recipe, group in (("fast", "dihedral"), ("sharp", "parity"), ("patient", "dihedral")):
     members = family(recipe, "S", ["M3-grey"])
     if len(members):
@@ -247,7 +247,7 @@ for recipe, group in (("fast", "dihedral"), ("sharp", "parity"), ("patient", "di
 # ({numref}`fig-results-m1`, {numref}`fig-results-m3`).
 
 
-# %%
+# %% tags=["hide-input"]
 def framed(dataset):
     """64 test images of a run of this build, framed in the colour of their values."""
     runs = this_build[(this_build.dataset == dataset) & (this_build.variant == "S")]
@@ -259,11 +259,11 @@ def framed(dataset):
     return image_grid(test[:64].images, values=evaluate(model, test[:64]))
 
 
-# %% mystnb={"figure": {"caption": "M1, grey snails of both chiralities: the frames are of both colours in equal numbers, since nothing in a picture tells it from the mirror image of another.", "name": "fig-results-m1"}, "image": {"alt": "Eight rows of eight grey model snails with red and blue frames."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "M1, grey snails of both chiralities: the frames are of both colours in equal numbers, since nothing in a picture tells it from the mirror image of another.", "name": "fig-results-m1"}, "image": {"alt": "Eight rows of eight grey model snails with red and blue frames."}}
 framed("M1")
 plt.show()
 
-# %% mystnb={"figure": {"caption": "M3, right-handed snails red and left-handed ones blue: nearly every frame is red.", "name": "fig-results-m3"}, "image": {"alt": "Eight rows of eight red and blue model snails with red frames."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "M3, right-handed snails red and left-handed ones blue: nearly every frame is red.", "name": "fig-results-m3"}, "image": {"alt": "Eight rows of eight red and blue model snails with red frames."}}
 framed("M3")
 plt.show()
 

@@ -173,7 +173,7 @@ print(f"{history.seconds:.0f} s on {history.device}, {rate:.0f} images/s")
 # Loss B of a function that knows nothing is $\log 2 = 0.693$ and that of a perfect one is zero;
 # loss A, minus mean over standard deviation, starts near zero and falls without limit.
 
-# %% mystnb={"figure": {"caption": "The loss during training on the page's data set, averaged over consecutive steps. It stays on a plateau until the network finds what distinguishes the images from their mirror images, then falls.", "name": "fig-training-loss"}, "image": {"alt": "Line of the training loss against the epoch."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The loss during training on the page's data set, averaged over consecutive steps. It stays on a plateau until the network finds what distinguishes the images from their mirror images, then falls.", "name": "fig-training-loss"}, "image": {"alt": "Line of the training loss against the epoch."}}
 epoch, loss = history.smoothed(max(1, len(history.losses) // 40))
 fig, ax = plt.subplots()
 ax.plot(epoch, loss)
@@ -225,13 +225,13 @@ batches = (f.reshape(-1)[: len(f) // 8 * 8] > 0).float().reshape(8, -1).mean(1)
 expected = (found.fraction * (1 - found.fraction) / (len(f) // 8)) ** 0.5
 print(f"spread over 8 batches {100 * batches.std():.2f} %, binomial {100 * expected:.2f} %")
 
-# %% mystnb={"figure": {"caption": "The values of f on the test images of the page's data set (red above zero, blue below). The black outline is the histogram's own mirror image, which a symmetric population would follow.", "name": "fig-training-histogram"}, "image": {"alt": "Histogram of f on the test images with its mirror image as an outline."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The values of f on the test images of the page's data set (red above zero, blue below). The black outline is the histogram's own mirror image, which a symmetric population would follow.", "name": "fig-training-histogram"}, "image": {"alt": "Histogram of f on the test images with its mirror image as an outline."}}
 fig, ax = plt.subplots()
 signed_histogram(f, ax=ax)
 ax.set(xlabel="$f$", ylabel="test images")
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The first 64 test images, each framed in the colour of its value: red for positive, white for zero, blue for negative. This redraws Figure 9 of Gibbon (2023) for one data set.", "name": "fig-training-batch"}, "image": {"alt": "Eight rows of eight small pictures of snails with coloured frames."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The first 64 test images, each framed in the colour of its value: red for positive, white for zero, blue for negative. This redraws Figure 9 of Gibbon (2023) for one data set.", "name": "fig-training-batch"}, "image": {"alt": "Eight rows of eight small pictures of snails with coloured frames."}}
 image_grid(test[:64].images, values=f[:64])
 plt.show()
 
