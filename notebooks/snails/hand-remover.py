@@ -416,7 +416,14 @@ def in_population(counted: dict, share: float) -> dict:
 
 
 # %% [markdown]
-# Two of the removers share a network, which need not be asked three times.
+# Of two pictures with hands and two without, one each goes:
+
+# %%
+toy = performance([3, 2, 1, 0], [True, False, True, False], cuts=[1.5]).iloc[0]
+assert (toy.efficiency, toy.false, toy.removed, toy.purity, toy.left) == (0.5,) * 5
+
+# %% [markdown]
+# Three of the removers share a network, which is asked once for all of them.
 
 
 # %%
@@ -610,6 +617,14 @@ def one_sided(goes: ArrayLike, mirror_goes: ArrayLike) -> OneSided:
         raise ValueError(f"all {none} pictures go, and so do their mirror images: raise the cut")
     return OneSided(both, one, none)
 
+
+# %% [markdown]
+# Of three pairs one loses both pictures, one loses one and one none.  Three pictures stay, one of
+# them alone: guess the two, know the third, and two in three are right.
+
+# %%
+toy = one_sided([True, True, False], [True, False, False])
+assert np.isclose(toy.share, 1 / 3) and np.isclose(toy.largest_fraction, 2 / 3)
 
 # %% [markdown]
 # For comparison here is one that is as uneven as can be, trained to find left hands only.
