@@ -113,7 +113,7 @@ assert max(errors) < 1e-6
 # about the class: what a classifier finds in a family that it was never shown is symmetry and not
 # the look of a family.
 
-# %%
+# %% tags=["hide-input"]
 table = {
     c.name: {"group": c.symbol, "terms in g": c.terms, "copies": len(c.orbit(points[None]))}
     for c in CLASSES.values()
@@ -247,7 +247,7 @@ seconds = time.perf_counter() - start
 print(f"{len(decoys)} networks in {seconds:.0f} s")
 run.record("time a network and step", 1e3 * seconds / decoys.steps.sum().item(), unit="ms")
 
-# %%
+# %% tags=["hide-input"]
 progress = pd.DataFrame({"class": kinds, "steps": decoys.steps, "reached": decoys.reached})
 by_class = progress.groupby("class", sort=False)[["reached", "steps"]].mean()
 by_class.round(2)
@@ -454,7 +454,7 @@ plt.show()
 #
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 symmetric = inside.drop("none", level="class")
 n = len(symmetric)
 for name in errors.columns:

@@ -379,7 +379,7 @@ right["direct measure"] = forest(direct_symmetry(made.pictures).to_numpy())
 # %% [markdown]
 # ## What can be read off
 
-# %%
+# %% tags=["hide-input"]
 for name, r in right.items():
     accuracy = r.float().mean().item()
     run.record(f"accuracy, {name}", accuracy, (accuracy * (1 - accuracy) / len(r)) ** 0.5, len(r))
@@ -585,7 +585,7 @@ print(f"{len(broken)} networks")
 # Beside it stands the direct measure, the largest correlation of the picture with its transforms, of
 # the kind that the class is about.
 
-# %%
+# %% tags=["hide-input"]
 about = ("mirror", "half turn", "quarter turn", "quarter turn", "rotation", "translation")
 measured = direct_symmetry(broken.pictures)
 columns = [about[k - 1] for k in broken.kind.tolist()]
@@ -608,7 +608,7 @@ def rank_correlation(a, b):
     return spearmanr(a, b).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
-# %%
+# %% tags=["hide-input"]
 by_amount = curves.groupby("b").agg(["mean", "sem"])
 for name in curves.columns.drop("b"):
     for b in amounts:
@@ -773,7 +773,7 @@ art_scores = {
     for name in ("PCA", "output")
 }
 
-# %%
+# %% tags=["hide-input"]
 listed = pd.DataFrame(index=pd.Index(art.names, name="picture"))
 known = {name: symbol for name, (_, symbol) in DRAWINGS.items()} | CLIPART
 symbols = [known.get(name.removesuffix("@edges"), "") for name in art.names]
@@ -796,7 +796,7 @@ listed
 # brush makes a leaf of a fern, and a leaf is its own mirror image.  Does the score follow the
 # largest of the direct measures?
 
-# %%
+# %% tags=["hide-input"]
 strongest = art_direct.max(axis=1)
 for name, s in art_scores.items():
     agreement = rank_correlation(s.mean(1).numpy(), strongest)
@@ -807,7 +807,7 @@ for name, s in art_scores.items():
         error = values.std().item() if repeats > 1 else None
         run.record(f"art: {picture}, {name}", values.mean().item(), error, repeats)
 
-# %%
+# %% tags=["hide-input"]
 for picture, value in zip(art.names, strongest, strict=True):
     run.record(f"art: {picture}, strongest direct measure", value)
 

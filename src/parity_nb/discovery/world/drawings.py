@@ -181,25 +181,19 @@ DRAWINGS: dict[str, tuple[Callable[[Ink], None], str]] = {
 """Name -> the function that draws it, and its symmetry; a fern nearly has more than none."""
 
 CLIPART = {
-    "blossom": "D5",
-    "butterfly": "D1",
-    "chevrons": "D1",
-    "diamonds": "D4",
-    "dove": "none",
-    "harlequin": "D2",
-    "kangaroo": "none",
-    "left-foot": "none",
-    "lightning": "none",
-    "octagons": "D4",
-    "pinstripes": "R",
-    "radiation": "D3",
-    "recycling": "C3",
-    "right-foot": "none",
-    "snail": "none",
-    "treble-clef": "none",
-    "warning": "D1",
-    "wheel": "D6",
-    "wolf": "D1",
+    name: symbol
+    for symbol, names in {
+        "none": "dove kangaroo left-foot lightning right-foot snail treble-clef",
+        "D1": "butterfly chevrons warning wolf",
+        "D2": "harlequin",
+        "D3": "radiation",
+        "D4": "diamonds octagons",
+        "D5": "blossom",
+        "D6": "wheel",
+        "C3": "recycling",
+        "R": "pinstripes",
+    }.items()
+    for name in names.split()
 }
 """Pictures of the data set "clipart" and their symmetry, as a person sees it."""
 

@@ -295,27 +295,22 @@ def draw(kind: str, family: str, n: int, rng: np.random.Generator) -> tuple[Temp
     choose("family", family, FAMILIES)
     if n < 1:
         raise ValueError(f"cannot draw {n} templates: at least one")
-    kept: list[Templates] = []
-    shares: list[Tensor] = []
-    while sum(map(len, kept)) < n:
+    chosen, kept = CLASSES[kind], []
+    while sum(len(some) for some, _ in kept) < n:
         if len(kept) == 100:
             raise RuntimeError(f"hardly any {family} are purely of class {kind!r}")
-        some = _draw_any(kind, family, max(16, n), rng)
-        share = torch.from_numpy(rng.uniform(0.3, 0.7, len(some))).float()
+        m = max(16, n)
+        drawn = (
+            rng.random((m, chosen.terms, 7)),
+            rng.uniform(1.2, 2.5, m) * rng.choice([-1, 1], m) * (rng.random(m) < chosen.swirled),
+            rng.uniform(0, 2 * np.pi, m),
+            rng.uniform(-0.15, 0.15, (m, 2)),
+            rng.uniform(0.9, 1.2, m),
+            rng.uniform(0.3, 0.7, m),
+        )
+        *tensors, share = (torch.from_numpy(v).float() for v in drawn)
+        some = Templates(kind, family, *tensors)
         pure = _is_pure(some, share)
-        kept.append(some[pure])
-        shares.append(share[pure])
-    drawn = {name: torch.cat([getattr(t, name) for t in kept]) for name in DRAWN}
-    return replace(kept[0], **drawn)[:n], torch.cat(shares)[:n]
-
-
-def _draw_any(kind: str, family: str, n: int, rng: np.random.Generator) -> Templates:
-    chosen = CLASSES[kind]
-    drawn = (
-        rng.random((n, chosen.terms, 7)),
-        rng.uniform(1.2, 2.5, n) * rng.choice([-1, 1], n) * (rng.random(n) < chosen.swirled),
-        rng.uniform(0, 2 * np.pi, n),
-        rng.uniform(-0.15, 0.15, (n, 2)),
-        rng.uniform(0.9, 1.2, n),
-    )
-    return Templates(kind, family, *(torch.from_numpy(v).float() for v in drawn))
+        kept.append((some[pure], share[pure]))
+    drawn = {name: torch.cat([getattr(some, name) for some, _ in kept]) for name in DRAWN}
+    return replace(some, **drawn)[:n], torch.cat([share for _, share in kept])[:n]
