@@ -112,8 +112,7 @@ def _uniform(n: int, chance: torch.Generator, low: float = 0.0, high: float = 1.
 
 def _normal(n: int, chance: torch.Generator) -> Tensor:
     pt = THRESHOLD * _uniform(n, chance).clamp(1e-6) ** (-1 / (FALL - 1))
-    star = _uniform(n, chance, -1, 1)
-    axes = _axes(pt, pt, star, -star, chance)
+    axes = _axes(pt, _uniform(n, chance, -1, 1), chance)
     colour, first, jets = torch.tensor(list(COLOURS.values())), torch.full((n, 1), RADIUS), []
     for axis in axes:
         which = torch.randint(0, 2, (n,), generator=chance)
@@ -124,13 +123,10 @@ def _normal(n: int, chance: torch.Generator) -> Tensor:
 def _two_body(n: int, masses: tuple[float, float], chance: torch.Generator) -> list[Tensor]:
     """Axes of two jets from a resonance at rest across the beam, each above the threshold."""
     a, b = (m**2 for m in masses)
-    s = RESONANCE**2
-    momentum = ((s - a - b) ** 2 - 4 * a * b) ** 0.5 / (2 * RESONANCE)
+    momentum = ((RESONANCE**2 - a - b) ** 2 - 4 * a * b) ** 0.5 / (2 * RESONANCE)
     largest = (1 - (THRESHOLD / momentum) ** 2) ** 0.5
     cosine = _uniform(n, chance, -largest, largest)
-    pt = momentum * (1 - cosine**2).sqrt()
-    eta = torch.atanh(cosine)
-    return _axes(pt, pt, eta, -eta, chance)
+    return _axes(momentum * (1 - cosine**2).sqrt(), torch.atanh(cosine), chance)
 
 
 def _two_prong(n: int, chance: torch.Generator) -> Tensor:
@@ -169,14 +165,13 @@ def _narrow(n: int, chance: torch.Generator) -> Tensor:
     return _assemble(jets, axes, chance)
 
 
-def _axes(pt1, pt2, eta1, eta2, chance: torch.Generator) -> list[Tensor]:
-    """Momentum, pseudorapidity and azimuth of two back-to-back jets, (N, 3) each."""
-    n = len(pt1)
-    boost = 0.5 * torch.randn(n, generator=chance)
-    phi = _uniform(n, chance, -torch.pi, torch.pi)
-    apart = torch.pi + 0.05 * torch.randn(n, generator=chance)
-    first = torch.stack([pt1, eta1 + boost, phi], dim=-1)
-    return [first, torch.stack([pt2, eta2 + boost, phi + apart], dim=-1)]
+def _axes(pt: Tensor, eta: Tensor, chance: torch.Generator) -> list[Tensor]:
+    """Momentum, pseudorapidity and azimuth of two back-to-back jets, (N, 3) each, after a boost."""
+    boost = 0.5 * torch.randn(len(pt), generator=chance)
+    phi = _uniform(len(pt), chance, -torch.pi, torch.pi)
+    apart = torch.pi + 0.05 * torch.randn(len(pt), generator=chance)
+    first = torch.stack([pt, boost + eta, phi], dim=-1)
+    return [first, torch.stack([pt, boost - eta, phi + apart], dim=-1)]
 
 
 def _shower(
@@ -200,8 +195,7 @@ def _shower(
     log_range = torch.log(torch.tensor(0.5 / SOFTEST))
     rate = (2 * COUPLING / torch.pi * log_range * colour)[:, None]
     for _ in range(levels):
-        u = torch.rand(pt.shape, generator=chance).clamp(1e-9)
-        angle = angle * u ** (1 / rate)
+        angle = angle * torch.rand(pt.shape, generator=chance).clamp(1e-9) ** (1 / rate)
         z = SOFTEST * torch.exp(log_range * torch.rand(pt.shape, generator=chance))
         splits = z * pt * angle > CUTOFF
         z = torch.where(splits, z, 0.0)
