@@ -19,7 +19,6 @@ from PIL import Image
 from parity_nb.snails.files import download as module
 from parity_nb.snails.files.download import (
     HOSTS,
-    Allowance,
     DownloadError,
     Limits,
     Pace,
@@ -481,11 +480,10 @@ def test_retry_after_is_obeyed(tmp_path, monkeypatch):
     assert held == [77, 7]
 
 
-def test_an_allowance_forgets():
-    allowance = Allowance(100, 10)
-    allowance.spend(0, 60)
-    assert allowance.opens(1) == 1
-    allowance.spend(2, 60)
-    assert allowance.opens(3) == 10
-    assert allowance.opens(10) == 10
-    assert allowance.total == 60
+def test_bytes_are_forgotten_one_by_one():
+    """60 bytes and again 60: under a limit of 100 an hour only the first have to be forgotten."""
+    spent = [(1e9 - 3500, 60), (1e9 - 3400, 60)]
+    for limit, opens in ((121, 0), (120, 100), (61, 100), (60, 200)):
+        clock, pace = paced(Limits(per_hour=limit), spent)
+        pace.turn()
+        assert clock.now == pytest.approx(1e9 + opens)

@@ -21,7 +21,8 @@ import io
 import logging
 import threading
 import time
-from collections import Counter, deque
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -245,27 +246,6 @@ def _spent(known: pd.DataFrame) -> list[tuple[float, int]]:
 # --- the pace
 
 
-@dataclass
-class Allowance:
-    """At most `limit` bytes in any `seconds`."""
-
-    limit: float
-    seconds: float
-    events: deque[tuple[float, int]] = field(default_factory=deque)
-    total: int = 0
-
-    def spend(self, now: float, amount: int) -> None:
-        """Note that `amount` bytes have come."""
-        self.events.append((now, amount))
-        self.total += amount
-
-    def opens(self, now: float) -> float:
-        """The earliest time at which there may be something left, not before `now`."""
-        while self.events and self.events[0][0] <= now - self.seconds:
-            self.total -= self.events.popleft()[1]
-        return now if self.total < self.limit else self.events[0][0] + self.seconds
-
-
 class Pace:
     """When the next request may start, for all threads together.
 
@@ -276,7 +256,7 @@ class Pace:
         limits: what we ask of a server.
         spent: time (seconds since 1970) and bytes of what came earlier, in order of time.
         clock: tells the time, seconds since 1970.
-        sleep: waits for some seconds, or raises `Stopped`; a real wait by default.
+        sleep: waits for some seconds and says whether the download is called off meanwhile.
     """
 
     def __init__(
@@ -284,25 +264,27 @@ class Pace:
         limits: Limits,
         spent: Iterable[tuple[float, int]] = (),
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], bool | None] | None = None,
     ):
         self.limits = limits
         self.clock = clock
-        self.sleep = sleep or self._sleep
         self.stop = threading.Event()
+        self.sleep = sleep or self.stop.wait
         self._lock = threading.Lock()
         self._next = 0.0
-        self._allowances = (Allowance(limits.per_hour, 3600), Allowance(limits.per_day, 86400))
+        self._windows = ((limits.per_hour, 3600), (limits.per_day, 86400))
+        # When something came, and how many bytes had come by then, all together.
+        self._times, self._totals = [0.0], [0]
         for when, amount in spent:
-            self._spend(when, amount)
+            self._note(when, amount)
 
-    def _sleep(self, seconds: float) -> None:
-        if self.stop.wait(seconds):
-            raise Stopped
+    def _note(self, when: float, amount: int) -> None:
+        self._times.append(when)
+        self._totals.append(self._totals[-1] + amount)
 
-    def _spend(self, when: float, amount: int) -> None:
-        for allowance in self._allowances:
-            allowance.spend(when, amount)
+    def _opens(self, limit: float, seconds: float) -> float:
+        """When so much is forgotten that fewer than `limit` bytes came in the last `seconds`."""
+        return self._times[bisect_right(self._totals, self._totals[-1] - limit)] + seconds
 
     def turn(self) -> None:
         """Wait until a request may start.
@@ -313,12 +295,13 @@ class Pace:
         if self.stop.is_set():
             raise Stopped
         while (wait := self._claim()) > 0:
-            self.sleep(wait)
+            if self.sleep(wait):
+                raise Stopped
 
     def _claim(self) -> float:
         with self._lock:
             now = self.clock()
-            start = max(self._next, *(allowance.opens(now) for allowance in self._allowances))
+            start = max(self._next, *(self._opens(*window) for window in self._windows))
             if start > now:
                 return start - now
             self._next = now + 1 / self.limits.per_second
@@ -332,7 +315,7 @@ class Pace:
     def received(self, amount: int) -> None:
         """Note that `amount` bytes have come."""
         with self._lock:
-            self._spend(self.clock(), amount)
+            self._note(self.clock(), amount)
 
 
 # --- one photograph
