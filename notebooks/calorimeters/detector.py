@@ -33,8 +33,11 @@
 # little.
 
 # %%
+import json
 import math
 import tempfile
+from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import h5py
@@ -46,13 +49,11 @@ from matplotlib.colors import LogNorm
 from scipy import stats
 
 from parity_nb.calorimeters.files import read_images, write_images
-from parity_nb.calorimeters.summary import EDGES, stored, summarise
-from parity_nb.calorimeters.world import generator as events
-from parity_nb.calorimeters.world import hard_process as hard
-from parity_nb.calorimeters.world import pythia
+from parity_nb.calorimeters.world import hard_process, pythia
 from parity_nb.calorimeters.world.cylinder_detector import CHANNELS, HADRONIC, TRACKS, Detector
-from parity_nb.calorimeters.world.particles import Particles
-from parity_nb.data import choose
+from parity_nb.calorimeters.world.generator import make_class
+from parity_nb.calorimeters.world.particles import KINDS, Particles, concatenate
+from parity_nb.data import build_dir, choose, written
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, format_number, provenance, published
 from parity_nb.symmetry import (
@@ -91,20 +92,21 @@ PIXEL = 2 * math.pi / 50  # radians of azimuth in one row
 # The more dimensions there are, the hotter is a hole of the same mass, and the fewer particles share
 # its energy.  A sphaleron always makes ten:
 
-# %%
+# %% tags=["hide-input"]
 rows = {}
 for n in (2, 4, 6):
-    heat = hard.temperature(torch.tensor(10_000.0), n).item() / 1000
+    heat = hard_process.temperature(torch.tensor(10_000.0), n).item() / 1000
     rows[n] = {"temperature at 10 TeV / TeV": f"{heat:.2f}"}
     for mass in (8, 10, 12):
-        partons = hard.black_holes(400, n, 1000 * mass, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        partons = hard_process.black_holes(400, n, 1000 * mass, generator)
         count = partons.event.bincount(minlength=400).float()
         text = format_number(count.mean().item(), count.std().item() / 20)
         rows[n][f"partons from {mass} TeV"] = text
 pd.DataFrame(rows).T.rename_axis("dimensions")
 
 # %%
-particles = {name: events.make_class(name, events_per_class, seed) for name in NAMES}
+particles = {name: make_class(name, events_per_class, seed) for name in NAMES}
 for name, p in particles.items():
     run.record(f"particles, {name}", len(p.event) / p.n, n=p.n)
 
@@ -113,10 +115,10 @@ for name, p in particles.items():
 # and a kind.  The azimuth $\phi$ runs round the beam.  The pseudorapidity $\eta = -\log\tan(\theta/2)$
 # runs along it: 0 is perpendicular to the beam, 5 is less than a degree from it.
 
-# %%
+# %% tags=["hide-input"]
 hole = particles["BH_n4_M10"][:1]
 table = pd.DataFrame({name: getattr(hole, name).numpy() for name in ("pt", "eta", "phi", "charge")})
-table["kind"] = [events.KINDS[kind] for kind in hole.kind]
+table["kind"] = [KINDS[kind] for kind in hole.kind]
 table.sort_values("pt", ascending=False).head(5).round(2).reset_index(drop=True)
 
 # %% [markdown]
@@ -135,7 +137,7 @@ detector = Detector()
 images = {name: detector.images(p, seed=seed) for name, p in particles.items()}
 print({name: tuple(x.shape) for name, x in images.items()})
 
-# %% mystnb={"figure": {"caption": "One simulated black hole (top) and one sphaleron in the three channels. The left and right edge of a picture are the two directions of the beam; the top and bottom edge are one and the same line, along which the cylinder was cut open.", "name": "fig-detector-events"}, "image": {"alt": "Six pictures, two rows by three channels: small clusters of bright pixels on white, tracks only in the middle half."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One simulated black hole (top) and one sphaleron in the three channels. The left and right edge of a picture are the two directions of the beam; the top and bottom edge are one and the same line, along which the cylinder was cut open.", "name": "fig-detector-events"}, "image": {"alt": "Six pictures, two rows by three channels: small clusters of bright pixels on white, tracks only in the middle half."}}
 fig, axes = plt.subplots(2, 3, figsize=(7, 4.6), sharex=True, sharey=True)
 for row, (name, x) in zip(axes, images.items(), strict=True):
     for ax, channel, picture in zip(row, CHANNELS, x[0], strict=True):
@@ -171,7 +173,7 @@ plt.show()
 # The package acts on events as on images:
 
 # %%
-some = events.concatenate([p[:exact] for p in particles.values()])
+some = concatenate([p[:exact] for p in particles.values()])
 
 # %%
 ACTIONS = {
@@ -194,13 +196,13 @@ ACTIONS = {
 # The picture is taken to logarithms, so that a soft tower counts as well as a hard one.
 
 # %%
-hole_in_detector = ((0.0, 1.5, 1.0, 2.0),)  # phi from 0 to 1.5, eta from 1 to 2
-DETECTORS = {
+HOLE = ((0.0, 1.5, 1.0, 2.0),)  # phi from 0 to 1.5, eta from 1 to 2
+detectors = {
     "uniform": Detector(noise=False),
     "no field": Detector(noise=False, field=0.0),
     "cracks": Detector("cracks", noise=False),
     "coarse towers": Detector("towers", noise=False),
-    "dead region": Detector(noise=False, dead=hole_in_detector),
+    "dead region": Detector(noise=False, dead=HOLE),
 }
 
 # %% [markdown]
@@ -210,7 +212,7 @@ DETECTORS = {
 # %%
 def log_images(name):
     """The detector as a function from events to pictures."""
-    return lambda p: DETECTORS[name].images(p).log1p()
+    return lambda p: detectors[name].images(p).log1p()
 
 
 def residual(name, action):
@@ -219,7 +221,7 @@ def residual(name, action):
 
 # %%
 residuals = pd.DataFrame(
-    {name: {action: residual(name, action) for action in ACTIONS} for name in DETECTORS}
+    {name: {action: residual(name, action) for action in ACTIONS} for name in detectors}
 )
 residuals.round(4)
 
@@ -258,7 +260,7 @@ def turned(name, degrees):
 
 rotation = {name: [turned(name, a) for a in angles] for name in ("uniform", "coarse towers")}
 
-# %% mystnb={"figure": {"caption": "Difference between the picture of the rotated event and the rotated picture of the event, in standard deviations of a pixel. Towers that are the pixels return to nothing at every multiple of 7.2 degrees. Coarse towers are 10 degrees wide in the middle and 20 outside, which agrees with the rows of a picture at none of these angles but zero.", "name": "fig-detector-rotation"}, "image": {"alt": "Two curves against angle from 0 to 21.6 degrees: one oscillates and returns to zero at 7.2, 14.4 and 21.6 degrees, the other does not return."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Difference between the picture of the rotated event and the rotated picture of the event, in standard deviations of a pixel. Towers that are the pixels return to nothing at every multiple of 7.2 degrees. Coarse towers are 10 degrees wide in the middle and 20 outside, which agrees with the rows of a picture at none of these angles but zero.", "name": "fig-detector-rotation"}, "image": {"alt": "Two curves against angle from 0 to 21.6 degrees: one oscillates and returns to zero at 7.2, 14.4 and 21.6 degrees, the other does not return."}}
 fig, ax = plt.subplots()
 for name, values in rotation.items():
     ax.plot(angles, values, "o-", markersize=4, label=name)
@@ -279,7 +281,7 @@ plt.show()
 # across the field reverses it, and so does a reflection in a plane that holds it.  A detector with
 # one field is not symmetric under either, unless all particles change their charge.
 
-# %% mystnb={"figure": {"caption": "Paths of a positive (red) and a negative (blue) particle of 0.8, 1.5 and 4 GeV across the solenoid, seen along the beam. They started at the same angle; the calorimeter, drawn as a circle, sees them apart.", "name": "fig-detector-bending"}, "image": {"alt": "A circle with three pairs of arcs from its centre, bending to either side, the softest most."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Paths of a positive (red) and a negative (blue) particle of 0.8, 1.5 and 4 GeV across the solenoid, seen along the beam. They started at the same angle; the calorimeter, drawn as a circle, sees them apart.", "name": "fig-detector-bending"}, "image": {"alt": "A circle with three pairs of arcs from its centre, bending to either side, the softest most."}}
 fig, ax = plt.subplots(figsize=(3.6, 3.6))
 ax.add_patch(plt.Circle((0, 0), detector.radius, fill=False, linewidth=2))
 for pt, start in ((0.8, 0.4), (1.5, 2.5), (4.0, 4.6)):
@@ -317,8 +319,8 @@ def mean_and_error(values):
 # First with a known answer: a population whose charged particles are all positive.
 
 # %%
-both = events.concatenate(list(particles.values()))
-positive = events.Particles(**{**vars(both), "charge": both.charge.abs()})
+both = concatenate(list(particles.values()))
+positive = Particles(**{**vars(both), "charge": both.charge.abs()})
 
 # %%
 CHANGES = {
@@ -413,15 +415,15 @@ def random_test(detector, p, action, number):
 # The first test is the control: nothing is done, only the random numbers differ.
 
 # %%
-TESTS = {
+tested = {
     "nothing": (detector, both, (identity, identity)),
     "η flip": (detector, both, ACTIONS["η flip"]),
     "rotation by 7 rows": (detector, both, ACTIONS["rotation by 7 rows"]),
     "half turn": (detector, both, ACTIONS["half turn"]),
     "half turn, all positive": (detector, positive, ACTIONS["half turn"]),
-    "η flip, dead region": (Detector(dead=hole_in_detector), both, ACTIONS["η flip"]),
+    "η flip, dead region": (Detector(dead=HOLE), both, ACTIONS["η flip"]),
 }
-p_values = {name: random_test(*test, k) for k, (name, test) in enumerate(TESTS.items(), 1)}
+p_values = {name: random_test(*test, k) for k, (name, test) in enumerate(tested.items(), 1)}
 
 # %%
 for name, p in p_values.items():
@@ -433,7 +435,7 @@ for name, p in p_values.items():
 
 # %%
 assert max(p_values["half turn, all positive"], p_values["η flip, dead region"]) < 1e-6
-passing = [p_values[name] for name in list(TESTS)[:4]]
+passing = [p_values[name] for name in list(tested)[:4]]
 joint = stats.combine_pvalues(passing).pvalue
 run.record("p, first four together", joint, n=both.n)
 assert joint > 1e-3
@@ -445,25 +447,80 @@ assert joint > 1e-3
 # {cite}`bierlich2022` models all of that, at some ten milliseconds an event.  It knows neither black holes
 # nor sphalerons, but reads ours from an event file {cite}`alwall2007`; {mod}`parity_nb.calorimeters.world.pythia`
 # shows how.  The fast generator replaces it by a handful of densities, whose parameters were
-# fitted to what Pythia gives.  The default book does without Pythia and compares with histograms that come with the
-# package; with the extra `hep` and `reference="made"` they are made afresh.
+# fitted to what Pythia gives.  What is compared are histograms of particles and of pixels, and means
+# over events.
 
 # %%
-theirs, origin = stored()
-print(origin)
-if choose("reference", reference, {"stored": False, "made": True}):
-    for name, make in (("BH_n4_M10", pythia.black_holes), ("SPH_9", pythia.sphalerons)):
-        made = make(min(events_per_class, 1500), seed=seed)
-        theirs[name] = summarise(made, detector.images(made, seed=seed))
-ours = {name: summarise(particles[name], images[name]) for name in NAMES}
+LOG_BINS = np.linspace(-1, 4, 26)
+EDGES = {
+    "particles": np.arange(0, 1501, 50.0),
+    "scalar sum / TeV": np.arange(0, 13.1, 0.5),
+    "eta": np.linspace(-5, 5, 41),
+    "log10 pt / GeV": LOG_BINS,
+    "lit pixels": np.arange(0, 801, 25.0),
+    **{f"log10 {channel} / GeV": LOG_BINS for channel in CHANNELS},
+}
 
-# %% mystnb={"figure": {"caption": "The fast generator (lines) and Pythia 8 (shaded) on the same hard processes and through the same detector: particles of an event within 5 of the centre in eta, the sum of their transverse momenta, their pseudorapidity, and pixels that are lit in the three channels together. Black holes above, sphalerons below.", "name": "fig-detector-calibration"}, "image": {"alt": "Eight histograms in two rows of four; in each a line follows a shaded area."}}
+
+# %% tags=["subject"]
+def summarise(particles, images):
+    """Histograms, by the names of `EDGES`, and means with errors of n events and their images."""
+    seen = particles.where(particles.eta.abs() < 5)
+    events = {
+        "particles": torch.bincount(seen.event, minlength=particles.n),
+        "scalar sum / TeV": seen.sum(seen.pt) / 1000,
+        "lit pixels": (images > 0).sum((1, 2, 3)),
+    }
+    values = events | {"eta": seen.eta, "log10 pt / GeV": seen.pt.log10()}
+    means = events | {"sum / TeV": images.sum((1, 2, 3)) / 1000}
+    for channel, layer in zip(CHANNELS, images.unbind(1), strict=True):
+        values[f"log10 {channel} / GeV"] = layer[layer > 0].log10()
+        means[f"{channel} pixels"] = (layer > 0).sum((1, 2))
+        means[f"{channel} / TeV"] = layer.sum((1, 2)) / 1000
+    return {
+        "n": particles.n,
+        "counts": {name: np.histogram(values[name], EDGES[name])[0].tolist() for name in EDGES},
+        "means": {name: mean_and_error(x.double()) for name, x in means.items()},
+    }
+
+
+# %% [markdown]
+# The default book does without Pythia and compares with histograms that come with the package; with the
+# extra `hep` and `reference="made"` they are made afresh, and left in the folder of the build.
+
+# %%
+if choose("reference", reference, {"stored": False, "made": True}):
+    made = {name: pythia.make_class(name, min(events_per_class, 1500), seed) for name in NAMES}
+    theirs = {name: summarise(p, detector.images(p, seed=seed)) for name, p in made.items()}
+    origin = {
+        "made by": "parity-nb run calorimeters/detector -p reference=made",
+        "pythia8mc": version("pythia8mc"),
+        "settings": "defaults: tune Monash 2013, initial and final showers, multiple interactions",
+        "seed": str(seed),
+    }
+    with written(build_dir() / "pythia.json") as part:
+        part.write_text(json.dumps({"provenance": origin, "summaries": theirs}, indent=1) + "\n")
+else:
+    path = resources.files("parity_nb.calorimeters") / "pythia.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    theirs, origin = stored["summaries"], stored["provenance"]
+ours = {name: summarise(particles[name], images[name]) for name in NAMES}
+print(origin)
+
+
+# %%
+def density(summary, what):
+    """Entries an event and bin."""
+    return np.array(summary["counts"][what]) / summary["n"]
+
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The fast generator (lines) and Pythia 8 (shaded) on the same hard processes and through the same detector: particles of an event within 5 of the centre in eta, the sum of their transverse momenta, their pseudorapidity, and pixels that are lit in the three channels together. Black holes above, sphalerons below.", "name": "fig-detector-calibration"}, "image": {"alt": "Eight histograms in two rows of four; in each a line follows a shaded area."}}
 shown = ("particles", "scalar sum / TeV", "eta", "lit pixels")
 fig, axes = plt.subplots(2, 4, figsize=(8, 4), sharex="col")
 for row, (name, colour) in zip(axes, zip(NAMES, CYCLE, strict=False), strict=True):
     for ax, what in zip(row, shown, strict=True):
-        ax.stairs(theirs[name].density(what), EDGES[what], fill=True, color="#d0d0d0")
-        ax.stairs(ours[name].density(what), EDGES[what], color=colour, linewidth=1.5)
+        ax.stairs(density(theirs[name], what), EDGES[what], fill=True, color="#d0d0d0")
+        ax.stairs(density(ours[name], what), EDGES[what], color=colour, linewidth=1.5)
         ax.set(yticks=[], xlabel=what if name == "SPH_9" else None)
     row[0].set(ylabel=NAMES[name])
 plt.show()
@@ -471,12 +528,12 @@ plt.show()
 # %% [markdown]
 # And in numbers, with the standard errors of the means:
 
-# %%
+# %% tags=["hide-input"]
 rows = {}
 for name in NAMES:
-    for what, (value, error) in ours[name].means.items():
-        other, other_error = theirs[name].means[what]
-        run.record(f"{what}, {name}", value, error, ours[name].n)
+    for what, (value, error) in ours[name]["means"].items():
+        other, other_error = theirs[name]["means"][what]
+        run.record(f"{what}, {name}", value, error, ours[name]["n"])
         ratio = value / other
         spread = ratio * math.hypot(error / value, other_error / other)
         rows[NAMES[name], what] = {
@@ -486,12 +543,12 @@ for name in NAMES:
         }
 pd.DataFrame(rows).T
 
-# %% mystnb={"figure": {"caption": "Transverse momenta of particles, and what pixels of the three channels hold, an event; sphalerons by the fast generator (lines) and by Pythia 8 (shaded).", "name": "fig-detector-spectra"}, "image": {"alt": "Four histograms on a logarithmic vertical axis; in each a line follows a shaded area over most of the range."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Transverse momenta of particles, and what pixels of the three channels hold, an event; sphalerons by the fast generator (lines) and by Pythia 8 (shaded).", "name": "fig-detector-spectra"}, "image": {"alt": "Four histograms on a logarithmic vertical axis; in each a line follows a shaded area over most of the range."}}
 spectra = ("log10 pt / GeV", *(f"log10 {channel} / GeV" for channel in CHANNELS))
 fig, axes = plt.subplots(1, 4, figsize=(8, 2.4), sharey=True)
 for ax, what in zip(axes, spectra, strict=True):
-    ax.stairs(theirs["SPH_9"].density(what), EDGES[what], fill=True, color="#d0d0d0")
-    ax.stairs(ours["SPH_9"].density(what), EDGES[what], color=CYCLE[1], linewidth=1.5)
+    ax.stairs(density(theirs["SPH_9"], what), EDGES[what], fill=True, color="#d0d0d0")
+    ax.stairs(density(ours["SPH_9"], what), EDGES[what], color=CYCLE[1], linewidth=1.5)
     ax.set(xlabel=what.replace("electromagnetic", "em"), yscale="log", ylim=(0.05, None))
 plt.show()
 
@@ -503,7 +560,7 @@ plt.show()
 # %%
 lit = {}
 for name, made in {"fast": ours, "Pythia": theirs}.items():
-    above, below = (made[kind].means["lit pixels"] for kind in NAMES)
+    above, below = (made[kind]["means"]["lit pixels"] for kind in NAMES)
     lit[name] = above[0] / below[0]
     error = lit[name] * math.hypot(above[1] / above[0], below[1] / below[0])
     run.record(f"lit pixels, black holes over sphalerons, {name}", lit[name], error)
@@ -526,7 +583,7 @@ for name, path in files.items():
     if path:
         images[name] = read_images(path, limit=events_per_class).images
 
-# %%
+# %% tags=["hide-input"]
 printed = published("irootsar2023").set_index("name").fillna({"unit": ""})
 rows = {}
 for name, x in images.items():
@@ -555,7 +612,7 @@ print(f"lit pixels, black holes over sphalerons, published: {between:.3f}")
 # scales and not a test of reproduction.  In the ratio of lit pixels the published pictures lie
 # between our two generators.  The heat maps of the source's folder `Extra`, sums over all events, look like this here:
 
-# %% mystnb={"figure": {"caption": "Sum over all events in each channel, black holes above and sphalerons below, in TeV a pixel and thousand events. Every horizontal line of a panel should be the same, up to chance, and left and right should be mirror images.", "name": "fig-detector-heat"}, "image": {"alt": "Six heat maps: vertical bands, brightest in the middle for tracks and calorimeters, tracks only in the middle half."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Sum over all events in each channel, black holes above and sphalerons below, in TeV a pixel and thousand events. Every horizontal line of a panel should be the same, up to chance, and left and right should be mirror images.", "name": "fig-detector-heat"}, "image": {"alt": "Six heat maps: vertical bands, brightest in the middle for tracks and calorimeters, tracks only in the middle half."}}
 fig, axes = plt.subplots(2, 3, figsize=(7, 4.4), sharex=True, sharey=True)
 for row, (name, x) in zip(axes, images.items(), strict=True):
     for ax, channel, picture in zip(row, CHANNELS, x.sum(0) / len(x), strict=True):
@@ -651,8 +708,8 @@ if events_per_class >= 500:
     ratios = comparison.ratio.astype(float)
     assert ratios.between(0.85, 1.15).all()
     for name in NAMES:
-        for what in (what for what in ours[name].means if what.endswith("TeV")):
-            assert abs(ours[name].means[what][0] / theirs[name].means[what][0] - 1) < 0.1
+        for what in (what for what in ours[name]["means"] if what.endswith("TeV")):
+            assert abs(ours[name]["means"][what][0] / theirs[name]["means"][what][0] - 1) < 0.1
     assert black_holes_file or sphalerons_file or lit["Pythia"] < between < lit["fast"] < 1
 
 # %% [markdown]

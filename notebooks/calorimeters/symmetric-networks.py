@@ -32,6 +32,8 @@
 # the published sizes are `full` and want a GPU.
 
 # %%
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -40,9 +42,8 @@ from torch import nn
 from torch.nn import functional
 
 from parity_nb import symmetry as sym
-from parity_nb.calorimeters.augmentation import SCHEMES
-from parity_nb.calorimeters.classify import correct, logits, prepare, recipe, train
 from parity_nb.calorimeters.data import labelled
+from parity_nb.calorimeters.methods.classification import correct, logits, prepare, recipe, train
 from parity_nb.calorimeters.networks.classifiers import (
     CLASSIFIERS,
     detector_group,
@@ -240,7 +241,7 @@ inexact = [v for (name, _, _), v in measured.items() if name not in ("one layer"
 print("exact ones below 1e-6:", max(exact) < 1e-6, "; all others above 0.01:", min(inexact) > 0.01)
 assert max(exact) < 1e-6 and min(inexact) > 0.01
 
-# %%
+# %% tags=["hide-input"]
 for name in ("simple", "plain", "averaging", "vgg", "residual", "resnet18"):
     worst = max(v for (n, _, _), v in measured.items() if n == name)
     run.record(f"largest residual, untrained {name}", worst, n=audited)
@@ -255,6 +256,50 @@ for name in ("simple", "plain", "averaging", "vgg", "residual", "resnet18"):
 # - the test events are set aside and never moved; nothing is chosen by looking at them;
 # - `again` is a second training without augmentation, from other weights.  What it changes is the
 #   noise of training, and no scheme is worth more than its gain over that.
+#
+# Half of the images of a batch are flipped, half are turned, by coins of their own, and each is rolled by
+# a number of rows that is uniform over the whole turn:
+
+
+# %% tags=["subject"]
+def one_half(act):
+    """Do something to every image of a batch (N, C, phi, eta) whose coin falls so."""
+
+    def move(images):
+        coins = torch.rand(len(images), device=images.device) < 0.5
+        return torch.where(coins[:, None, None, None], act(images), images)
+
+    return move
+
+
+def any_roll(images):
+    """Roll each image of a batch by rows of its own."""
+    shifts = torch.randint(images.shape[-2], (len(images),), device=images.device)
+    return sym.roll_each(images, shifts)
+
+
+MOVES = {
+    "eta flip": one_half(sym.mirror),
+    "half turn": one_half(sym.half_turn),
+    "phi roll": any_roll,
+}
+SCHEMES = {
+    "none": (),
+    **{name: (name,) for name in MOVES},
+    "flips": ("eta flip", "half turn"),
+    "all": tuple(MOVES),
+}
+
+
+def augment(images, scheme):
+    """The moves of a scheme, one after the other."""
+    for move in choose("scheme", scheme, SCHEMES):
+        images = MOVES[move](images)
+    return images
+
+
+# %% [markdown]
+# Now the events, and one recipe for all.
 
 # %%
 train_on, test_on = labelled(task, events, tests, seed, offset or None, files)
@@ -281,7 +326,9 @@ assert set(schemes.split(",")) <= set(SCHEMES)
 outputs, models, times = {}, {}, {}
 for name, (words, scheme, weights) in plan.items():
     models[name] = build(words, weights)
-    times[name] = train(models[name], train_on, how, weights, scheme).seconds
+    times[name] = train(
+        models[name], train_on, how, weights, partial(augment, scheme=scheme)
+    ).seconds
     outputs[name] = logits(models[name], test_on)
     print(f"{name}: {accuracy(outputs[name], labels)}")
 
@@ -290,7 +337,7 @@ for name, (words, scheme, weights) in plan.items():
 # where only one of the two is right; so does the $p$-value {cite}`mcnemar1947`, and the interval,
 # which holds 68 % of 2,000 bootstrap samples of the events.
 
-# %%
+# %% tags=["hide-input"]
 rng = np.random.default_rng(seed)
 rows = {}
 for name, values in outputs.items():
@@ -313,7 +360,7 @@ pd.DataFrame(rows, index=["accuracy", "minus none", "bootstrap"]).T
 # An augmentation that favours a class would move the shares of the labels that are given, whatever it
 # does to the accuracy.  Half of the test events, or a sixth, are sphalerons; how many are called so?
 
-# %%
+# %% tags=["hide-input"]
 truth = labels == 0
 for name, values in outputs.items():
     called = values.argmax(1) == 0
@@ -330,7 +377,7 @@ for name, values in outputs.items():
 #
 # How invariant is a network that was trained with moved copies?
 
-# %% mystnb={"figure": {"caption": "Change of a trained network's output under four moves of the test images, relative to its spread; further left is more invariant. The exact network is at the rounding of 32-bit numbers; what is below 1e-8 is drawn there.", "name": "fig-symmetric-residuals"}, "image": {"alt": "Dots in rows, one row a training scheme, on a logarithmic axis: all trained networks lie between a tenth and one, the cylinder far to the left below one millionth."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Change of a trained network's output under four moves of the test images, relative to its spread; further left is more invariant. The exact network is at the rounding of 32-bit numbers; what is below 1e-8 is drawn there.", "name": "fig-symmetric-residuals"}, "image": {"alt": "Dots in rows, one row a training scheme, on a logarithmic axis: all trained networks lie between a tenth and one, the cylinder far to the left below one millionth."}}
 x = prepare(test_on.images[:: max(1, len(labels) // 200)])
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
 for colour, (move, act) in zip(CYCLE, moves.items(), strict=False):
@@ -349,7 +396,7 @@ plt.show()
 #
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for name in plan:
     for move in moves:
         value = measured[name, "trained", move]

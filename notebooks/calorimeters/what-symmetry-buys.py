@@ -40,17 +40,12 @@ import torch
 from scipy import stats
 from torch import nn
 
-from parity_nb.calorimeters.augmentation import (
-    PUBLISHED_NAMES,
-    PUBLISHED_SLOTS,
-    published_selection,
-)
-from parity_nb.calorimeters.data import CLASSES
 from parity_nb.calorimeters.methods.hypotheses import (
     counting_power,
     events_needed,
     likelihood_power,
 )
+from parity_nb.calorimeters.world.hard_process import CLASSES
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, load_evidence, provenance, published
 from parity_nb.tables import beside_published, percent, summarise
@@ -71,12 +66,12 @@ print(f"{single.file.nunique()} runs with one scheme, {several.file.nunique()} w
 # Events of each class to train and to test on, gradient steps, and events a step; then the networks,
 # with a factor of their width where it is not the published one:
 
-# %%
+# %% tags=["hide-input"]
 sizes = ["task", "events", "tests", "steps", "batch"]
 both = pd.concat([single, several]).groupby(sizes).seed.nunique() if len(single) else pd.Series()
 both.rename("seeds").reset_index() if len(both) else "not yet run"
 
-# %%
+# %% tags=["hide-input"]
 for task, words in single.groupby("task").networks.first().items() if len(single) else ():
     print(f"{task}: {words}")
 
@@ -90,21 +85,21 @@ for task, words in single.groupby("task").networks.first().items() if len(single
 # reproduction**.  In the six-class task the paper selects events, and we do not.
 
 
-# %%
+# %% tags=["hide-input"]
 def named(records, prefix):
     """Numbers whose names begin with a prefix; the rest of the name becomes a column."""
     rows = records[records.name.str.startswith(prefix)] if len(records) else records
     return rows.assign(network=rows.name.str.removeprefix(prefix), name=prefix)
 
 
-# %%
+# %% tags=["hide-input"]
 theirs = pd.concat([published("irootsar2023"), published("grefsrud2023")], ignore_index=True)
 theirs = theirs.drop_duplicates("ours")
 accuracies = named(single, "accuracy, ")
 table = summarise(accuracies, "accuracy, ", ["task", "network"], theirs) if len(single) else None
 beside_published(table, ["task", "network"]) if len(single) else "not yet run"
 
-# %%
+# %% tags=["hide-input"]
 paper = published("grefsrud2023").set_index("name")
 for name in ("XGBoost-High", "XGBoost-Low"):
     row = paper.loc[name]
@@ -115,7 +110,7 @@ for name in ("XGBoost-High", "XGBoost-Low"):
 # neither of the two numbers.  How alike are the samples?  Here is the share of events with five jets
 # and 7 TeV, beside what the paper's cuts leave:
 
-# %%
+# %% tags=["hide-input"]
 left = named(single[single.task == "six"], "selected ") if len(single) else single
 similar = {}
 if len(left):
@@ -128,7 +123,7 @@ pd.DataFrame(similar, index=["ours / %", "published / %"]).T if similar else "no
 # over seeds; the error is the larger of the paired one and the scatter of the seeds.
 
 
-# %%
+# %% tags=["hide-input"]
 def mean_of(rows):
     """Mean over runs, its error, and how many runs and events."""
     values, errors = rows.value.astype(float), rows.error.astype(float)
@@ -137,7 +132,7 @@ def mean_of(rows):
     return values.mean(), max(inside, between), len(rows), int(rows.n.min())
 
 
-# %%
+# %% tags=["hide-input"]
 def gains(records, pattern):
     """Mean over seeds of the numbers with such a name, by task, size and what the pattern catches."""
     if records.empty:
@@ -147,7 +142,7 @@ def gains(records, pattern):
     return {key: mean_of(group) for key, group in caught.groupby(["task", "events", "caught"])}
 
 
-# %%
+# %% tags=["hide-input"]
 over_trees = gains(single, r"(\w+) minus trees")
 for (task, events, name), (value, error, runs, n) in over_trees.items():
     print(f"{task}, {name}: {percent(value, error)} % ({runs} seeds, {n} test events)")
@@ -161,7 +156,7 @@ for (task, events, name), (value, error, runs, n) in over_trees.items():
 # paper's test and by the likelihood ratio.
 
 
-# %%
+# %% tags=["hide-input"]
 def matrix(records, ending=""):
     """Mean shares of labels: rows are the truth, columns the label."""
     chosen = records[records.name.str.endswith(ending)]
@@ -169,13 +164,13 @@ def matrix(records, ending=""):
     return np.array([[mean[f"{a} as {b}{ending}"] for b in CLASSES] for a in CLASSES])
 
 
-# %%
+# %% tags=["hide-input"]
 tables = {"published": matrix(published("grefsrud2023"))}
 six = single[single.task == "six"] if len(single) else single
 if len(six) and six.name.str.endswith(", cylinder").any():
     tables["ours"] = matrix(six, ", cylinder")
 
-# %%
+# %% tags=["hide-input"]
 needed = {
     (whose, words): [events_needed(partial(power, shares, 0, hole)) for hole in range(1, 6)]
     for whose, shares in tables.items()
@@ -192,7 +187,7 @@ pd.DataFrame(needed, index=CLASSES[1:]).T
 # same test events, averaged over seeds.  `again` is the same training from other weights: the noise of
 # a single training.  `cylinder` is exactly symmetric and is another network.
 
-# %% mystnb={"figure": {"caption": "Gain in accuracy over the network without augmentation, against the number of training events a class, for the task with most sizes; bars: the larger of the paired error and the scatter over seeds.", "name": "fig-symmetry-gain"}, "image": {"alt": "Points with error bars in several colours in groups, one group for each number of training events, and a line at zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Gain in accuracy over the network without augmentation, against the number of training events a class, for the task with most sizes; bars: the larger of the paired error and the scatter over seeds.", "name": "fig-symmetry-gain"}, "image": {"alt": "Points with error bars in several colours in groups, one group for each number of training events, and a line at zero."}}
 won = gains(several, r"gain, (.*)")
 sizes = {task: sorted({e for t, e, _ in won if t == task}) for task, _, _ in won}
 task = max(sizes, key=lambda t: len(sizes[t])) if won else "none"
@@ -213,7 +208,7 @@ if kinds:
     ax.legend(fontsize=8)
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 rows = {key: {"gain / %": percent(*g[:2]), "sigma": f"{g[0] / max(g[1], 1e-9):+.1f}", "seeds": g[2], "test events": g[3]} for key, g in won.items()}  # fmt: skip
 for (t, e, name), (value, error, runs, n) in won.items():
     run.record(f"gain of {name}, {t}, {e} a class", value, error, runs * n)
@@ -223,7 +218,7 @@ pd.DataFrame(rows).T.rename_axis(["task", "events a class", "scheme"]) if rows e
 # The literature has one pair of numbers to compare with, in the logs of the paper's code: six classes,
 # with rolls and flips and with flips only.  The difference of the two:
 
-# %%
+# %% tags=["hide-input"]
 roll, flip = paper.loc["phi roll and eta flip"], paper.loc["eta flip only"]
 print(
     f"published: {percent((roll.value - flip.value) / 100, np.hypot(roll.error, flip.error) / 100)} %"
@@ -243,7 +238,7 @@ for t, e in sorted({key[:2] for key in won if key[0] == "six" and key[2] in ("al
 # with the largest number of events: mean over seeds.  The exact network's is below $10^{-6}$ in every
 # run, by assertion.
 
-# %%
+# %% tags=["hide-input"]
 learned = named(several, "residual, ")
 if len(learned):
     learned = learned[learned.events == learned.events.max()]
@@ -258,7 +253,7 @@ kept if len(learned) else "not yet run"
 # The share of events called sphaleron, minus the true one, and how it scatters over seeds.  An
 # augmentation is biased if its mean differs from that of `none` by more than the scatter allows.
 
-# %%
+# %% tags=["hide-input"]
 excess = named(several, "excess of sphalerons, ")
 if len(excess):
     spread = summarise(excess, "excess of sphalerons, ", ["task", "events", "network"])
@@ -270,14 +265,36 @@ spread.set_index(["task", "events", "network"])[columns] if len(excess) else "no
 # %% [markdown]
 # ## Reading the published table
 #
-# The thesis stores four copies of an event and picks them by name, with a slip
-# ({ref}`errata <mirrors/errata>`, entry 30).  What was each row trained on, and for how many steps?
+# The thesis stores four copies of every event, one after the other, and picks them by name, with a slip
+# ({ref}`errata <mirrors/errata>`, entry 30).  "Combined" is put in front of the list of names; then the position
+# in that list, less one and plus one, is taken for the slot of the copy.  Without the slip it would be
+# less one.
 
 # %%
-slots = [name for name, _ in PUBLISHED_SLOTS]
+SLOTS = ("original", "eta flip", "phi roll", "half turn")  # the copies, in their order
+NAMES = ("None", "Flip Horizontal", "Random Shift Y", "Rotate 180")  # what its notebooks call them
+
+
+# %% tags=["subject"]
+def published_selection(name, stored, names=NAMES):
+    """Positions of the stored copies that the thesis trains on under a name, its slip included."""
+    if name == "Combined":
+        return list(range(stored))
+    shown = ["Combined", *names]
+    chosen = list(range(0, stored, len(SLOTS)))
+    if name != "None":
+        position = shown.index(name) - 1
+        chosen += list(range(position + 1, stored, len(SLOTS)))
+    return chosen
+
+
+# %% [markdown]
+# What was each row trained on, and for how many steps?
+
+# %% tags=["hide-input"]
 truly = {
-    name: [slots[i % 4] for i in published_selection(name, 4 * 1000)]
-    for name in (*PUBLISHED_NAMES, "Combined")
+    name: [SLOTS[i % 4] for i in published_selection(name, 4 * 1000)]
+    for name in (*NAMES, "Combined")
 }
 thesis = published("irootsar2023").set_index("name")
 reading = pd.DataFrame(
@@ -297,7 +314,7 @@ reading
 # binomial error of those is not among them.  The only row with as many steps as the augmentations
 # is the one where the original was used twice.
 
-# %%
+# %% tags=["hide-input"]
 n, accuracy = int(thesis.n["plain, None"]), thesis.value["plain, None"] / 100
 binomial = (accuracy * (1 - accuracy) / n) ** 0.5
 best = thesis.value["plain, Random Shift Y"] - thesis.value["plain, Rotate 180"]
@@ -311,7 +328,7 @@ assert best / 100 < binomial
 # our records for two classes; 2 % stands in its place where there are none, or none that has learned
 # much.
 
-# %%
+# %% tags=["hide-input"]
 disagreed = {
     key: g for key, g in gains(several, r"disagreement, (again)").items() if key[0] == "two"
 }
@@ -328,7 +345,7 @@ assert wanted > n or disagree < 0.005
 # The thesis's networks end in dropout, which in training puts each logit to zero with probability $p$.
 # Suppose that a network is always right and certain.  What is its training accuracy?
 
-# %%
+# %% tags=["hide-input"]
 torch.manual_seed(seed)
 p = thesis.value["dropout"]
 labels = torch.arange(2).repeat(50_000)
@@ -347,7 +364,7 @@ assert abs(seen - (1 - p**2 / 2)) < 0.003
 # The thesis shows the best of 50 epochs on the test set.  Suppose that all epochs are equally good,
 # disagree on the same share of events as above, and one takes the best:
 
-# %%
+# %% tags=["hide-input"]
 rng = np.random.default_rng(seed)
 epochs, fickle = int(thesis.value["epochs"]), int(disagree * n)
 best_of = rng.binomial(fickle, 0.5, (draws, epochs)).max(1) - fickle / 2

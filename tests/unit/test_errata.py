@@ -11,22 +11,17 @@ import jupytext
 import numpy as np
 import pytest
 import torch
+from chapter_code import chapter_code
 
-from parity_nb.calorimeters.augmentation import PUBLISHED_NAMES as NAMES
-from parity_nb.calorimeters.augmentation import PUBLISHED_SLOTS, published_selection
 from parity_nb.calorimeters.files import read_images, write_images
 from parity_nb.calorimeters.methods.hypotheses import counting_power, likelihood_power
+from parity_nb.calorimeters.methods.resimulation import turn_images, turn_images_as_published
 from parity_nb.calorimeters.networks.classifiers import (
     PlainNet,
     published_variants,
     symmetry_averaging,
 )
-from parity_nb.calorimeters.world.disc import (
-    UNIFORM,
-    draw_events,
-    turn_images,
-    turn_images_as_published,
-)
+from parity_nb.calorimeters.world.disc import UNIFORM, draw_events
 from parity_nb.calorimeters.world.hard_process import CLASSES
 from parity_nb.data import project_root
 from parity_nb.neutrinos.methods import purity_efficiency
@@ -40,6 +35,8 @@ from parity_nb.symmetry import (
     mirror,
     roll,
 )
+
+bought = chapter_code("calorimeters/what-symmetry-buys")
 
 
 def test_28_the_averaging_layer_does_not_make_the_network_symmetric():
@@ -83,25 +80,28 @@ def test_29_four_transformations_that_are_no_group():
 
 
 def test_30_augmentations_are_trained_under_each_others_names():
-    slots = [name for name, _ in PUBLISHED_SLOTS]
-    stored = slots * 5  # the copies of five events
+    stored = bought.SLOTS * 5  # the copies of five events
 
     def trained(name):
-        chosen = published_selection(name, len(stored))
+        chosen = bought.published_selection(name, len(stored))
         return {stored[i] for i in chosen}, len(chosen)
 
     assert trained("None") == ({"original"}, 5)
     assert trained("Flip Horizontal") == ({"original", "phi roll"}, 10)
     assert trained("Random Shift Y") == ({"original", "half turn"}, 10)
     assert trained("Rotate 180") == ({"original"}, 9)  # the first is missed the second time
-    assert trained("Combined") == (set(slots), 20)
+    assert trained("Combined") == (set(bought.SLOTS), 20)
 
 
 def test_33_the_augmentations_differ_in_steps():
     stored = 4 * 22_500
-    images = {name: len(published_selection(name, stored)) for name in ("Combined", *NAMES)}
+    images = {
+        name: len(bought.published_selection(name, stored)) for name in ("Combined", *bought.NAMES)
+    }
     assert images["Combined"] == 4 * images["None"]
-    assert all(images[name] == pytest.approx(2 * images["None"], abs=1) for name in NAMES[1:])
+    assert all(
+        images[name] == pytest.approx(2 * images["None"], abs=1) for name in bought.NAMES[1:]
+    )
 
 
 def test_34_more_of_the_label_never_excludes():

@@ -7,21 +7,30 @@ another stream and the same for everybody.
 
 from __future__ import annotations
 
-import hashlib
-import time
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from parity_nb.calorimeters.files import read_images
+from parity_nb.calorimeters.world import (
+    cylinder_detector,
+    fragmentation,
+    generator,
+    hard_process,
+    particles,
+)
 from parity_nb.calorimeters.world.cylinder_detector import Detector
-from parity_nb.calorimeters.world.generator import CLASSES, make_class
-from parity_nb.data import choose, data_dir
+from parity_nb.calorimeters.world.generator import make_class
+from parity_nb.calorimeters.world.hard_process import CLASSES
+from parity_nb.data import choose, data_dir, made_once, source_key
 
+MADE_FROM = (particles, hard_process, fragmentation, generator, cylinder_detector)
+"""Modules whose source tells one version of the streams from another."""
 PIECE = 1000
 """Events in one piece of a stream."""
 TEST_STREAM = 1_000_000
@@ -126,7 +135,7 @@ def from_files(
         ValueError: for two files of one class, a damaged file, or too few events in one.
     """
     classes = choose("task", task, TASKS)
-    generator = torch.Generator().manual_seed(seed)
+    chance = torch.Generator().manual_seed(seed)
     train, test = [], []
     for name in classes:
         path = find_file(folder, name)
@@ -137,7 +146,7 @@ def from_files(
                 "on are wanted: lower `events` or `tests`"
             )
         rest = len(images) - tests
-        train.append(images[torch.randperm(rest, generator=generator)[:events]])
+        train.append(images[torch.randperm(rest, generator=chance)[:events]])
         test.append(images[rest:])
     return _labelled(train, classes), _labelled(test, classes)
 
@@ -191,58 +200,26 @@ def _labelled(parts: list[Tensor], classes: tuple[str, ...]) -> Sample:
 
 def _stretches(wanted: list[tuple[str, int, int, int]]) -> list[Tensor]:
     """Events start to stop of streams (class, start, stop, first random seed): float16 each."""
+    folder = data_dir() / "calorimeters" / source_key(*MADE_FROM)
     pieces = {
-        (name, base + k): None
+        (name, base + k): folder / f"{name}-{base + k}.npy"
         for name, start, stop, base in wanted
         for k in range(start // PIECE, -(-stop // PIECE))
     }
-    folder = data_dir() / "calorimeters" / _version()
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {piece: folder / f"{piece[0]}-{piece[1]}.npy" for piece in pieces}
-    _make(paths)
+    # several processes share the work: each begins elsewhere
+    order, turn = list(pieces), os.getpid() % len(pieces)
+    for piece in order[turn:] + order[:turn]:
+        made_once(pieces[piece], partial(_simulate, *piece))
     out = []
     for name, start, stop, base in wanted:
         first = start // PIECE
         numbers = range(first, -(-stop // PIECE))
-        whole = np.concatenate([np.load(paths[name, base + k], mmap_mode="r") for k in numbers])
+        whole = np.concatenate([np.load(pieces[name, base + k], mmap_mode="r") for k in numbers])
         out.append(torch.from_numpy(whole[start - first * PIECE : stop - first * PIECE].copy()))
     return out
 
 
-def _make(paths: dict[tuple[str, int], Path]) -> None:
-    """Make the missing pieces; several processes share the work."""
-    missing = [(piece, path) for piece, path in paths.items() if not path.exists()]
-    while missing:
-        busy = 0
-        for (name, number), path in missing:
-            try:
-                with FileLock(path.with_suffix(".lock"), timeout=0):
-                    if not path.exists():
-                        _write(path, _simulate(name, number))
-            except Timeout:
-                busy += 1
-        missing = [(piece, path) for piece, path in missing if not path.exists()]
-        if missing and busy:
-            time.sleep(0.1)
-
-
-def _simulate(name: str, number: int) -> np.ndarray:
-    """One piece of a stream: (PIECE, 3, 50, 50) float16."""
+def _simulate(name: str, number: int, path: Path) -> None:
+    """Write one piece of a stream, (PIECE, 3, 50, 50) float16."""
     images = Detector().images(make_class(name, PIECE, number), number)
-    return compact(images).numpy()
-
-
-def _write(path: Path, array: np.ndarray) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, array)
-    part.replace(path)
-
-
-def _version() -> str:
-    """Key of the simulation: what the images are made from."""
-    here = Path(__file__).parent / "world"
-    digest = hashlib.sha256()
-    for name in ("particles", "hard_process", "fragmentation", "generator", "cylinder_detector"):
-        digest.update((here / f"{name}.py").read_bytes())
-    return digest.hexdigest()[:12]
+    np.save(path, compact(images).numpy())

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from parity_nb.calorimeters.world import generator as events
 from parity_nb.calorimeters.world.cylinder_detector import (
     CHANNELS,
     ELECTROMAGNETIC,
@@ -16,6 +15,7 @@ from parity_nb.calorimeters.world.cylinder_detector import (
     TRACKS,
     Detector,
 )
+from parity_nb.calorimeters.world.generator import make_class
 from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     MUON,
@@ -29,7 +29,7 @@ from parity_nb.symmetry import half_turn, mirror, mirror_vertical, roll
 
 @pytest.fixture(scope="module")
 def some():
-    return concatenate([events.black_holes(30), events.sphalerons(30)])
+    return concatenate([make_class("BH_n4_M10", 30), make_class("SPH_9", 30)])
 
 
 def single(kind, pt=50.0, eta=0.3, phi=0.5, charge=0):
@@ -196,31 +196,3 @@ def test_events_without_particles_are_dark():
 def test_impossible_detectors_are_refused(change):
     with pytest.raises(ValueError, match="|".join([*change, "pixel"])):
         Detector(**change)
-
-
-# --- summaries
-
-
-def test_summaries_survive_their_file_and_the_package_has_pythias(some):
-    import json
-
-    from parity_nb.calorimeters.summary import EDGES, stored, summarise, to_json
-
-    mine = summarise(some, Detector().images(some))
-    assert mine.n == 60
-    assert mine.counts["lit pixels"].sum() == 60
-    assert mine.density("eta").sum() == pytest.approx(
-        (some.eta.abs() < 5).sum().item() / 60, rel=1e-3
-    )
-    again = json.loads(to_json({"x": mine}, {"seed": "0"}))["summaries"]["x"]
-    assert again["counts"]["eta"] == mine.counts["eta"].tolist()
-    summaries, origin = stored()
-    assert set(summaries) == {"BH_n4_M10", "SPH_9"}
-    assert origin["pythia8mc"].startswith("8.")
-    for s in summaries.values():
-        assert {name: len(c) for name, c in s.counts.items()} == {
-            name: len(edges) - 1 for name, edges in EDGES.items()
-        }
-        assert 200 < s.means["lit pixels"][0] < 450
-    with pytest.raises(ValueError, match="60 events"):
-        summarise(some, torch.zeros(3, 3, 50, 50))

@@ -126,38 +126,23 @@ def fragment(partons: Partons, generator: torch.Generator, tune: Tune | None = N
     size = flock.code.abs()
     coloured = (size <= 5) | (size == 21)
     jets = flock.where(coloured) + _extra_jets(partons.n, tune, generator)
-    jets = _emit(jets, tune, generator)
+    event, kind, momentum = _hadrons(_emit(jets, tune, generator), tune, generator)
     lone = flock.where(~coloured)
-    leptons = replace(lone, code=_kind(lone.code))
-    event, kind, momentum = _hadrons(jets, tune, generator)
-    event = torch.cat([leptons.event, event])
-    kind = torch.cat([leptons.code, kind])
-    momentum = torch.cat([leptons.momentum, momentum]).float()
-    charge = torch.cat(
-        [
-            charge_thirds(lone.code).div(3).to(torch.int8).sign(),
-            _signs(kind[len(lone.event) :], generator),
-        ]
-    )
+    sign = charge_thirds(lone.code).sign().to(torch.int8)
+    charge = torch.cat([sign, _signs(kind, generator)])
+    momentum = torch.cat([lone.momentum, momentum]).float()
     pt = momentum[:, 1:3].norm(dim=1)
     eta = torch.asinh(momentum[:, 3] / pt.clamp(min=1e-9))
     phi = torch.atan2(momentum[:, 2], momentum[:, 1])
-    return _collect(
-        (event, pt, eta, phi, charge, kind), _soft(partons.n, tune, generator), partons.n
-    )
-
-
-def _collect(first: tuple, second: tuple, n: int) -> Particles:
-    event, pt, eta, phi, charge, kind = (
-        torch.cat([a, b]) for a, b in zip(first, second, strict=True)
-    )
-    keep = (eta.abs() < REACH) & (kind != INVISIBLE) & (pt > 0.1)
-    order = torch.argsort(event[keep], stable=True)
-    pick = keep.nonzero()[:, 0][order]
+    event, kind = torch.cat([lone.event, event]), torch.cat([_kind(lone.code), kind])
+    soft = _soft(partons.n, tune, generator)
+    columns = zip((event, pt, eta, phi, charge, kind), soft, strict=True)
+    event, pt, eta, phi, charge, kind = map(torch.cat, columns)
+    keep = ((eta.abs() < REACH) & (kind != INVISIBLE) & (pt > 0.1)).nonzero()[:, 0]
     phi = torch.where(phi >= math.pi, -math.pi, phi)
-    return Particles(
-        event[pick], pt[pick], eta[pick], phi[pick], charge[pick], kind[pick].to(torch.int8), n
-    )
+    whole = (event, pt, eta, phi, charge, kind.to(torch.int8))
+    pick = keep[torch.argsort(event[keep], stable=True)]
+    return Particles(*(column[pick] for column in whole), n=partons.n)
 
 
 def _kind(code: Tensor) -> Tensor:
@@ -180,12 +165,24 @@ def _signs(kind: Tensor, generator: torch.Generator) -> Tensor:
 # --- decays
 
 
+DECAYS = {
+    6: ((24, 5, 1.0),),
+    25: ((5, -5, 1.0),),  # 53 %, and all of it here
+    24: ((2, -1, 0.337), (4, -3, 0.337), (12, -11, 0.1086), (14, -13, 0.1086), (16, -15, 0.1086)),
+    23: (
+        *((1, -1, 0.154), (2, -2, 0.119), (3, -3, 0.154), (4, -4, 0.120), (5, -5, 0.152)),
+        *((11, -11, 0.0337), (13, -13, 0.0337), (15, -15, 0.0337), (12, -12, 0.2)),
+    ),
+}
+"""Two-body decays of heavy particles, in order: codes of both and their share."""
+
+
 def _decay(flock: _Flock, generator: torch.Generator) -> _Flock:
-    """Top quarks, W, Z and Higgs bosons in two bodies each, then tau leptons."""
-    for pdg, choose in ((6, _of_top), (25, _of_higgs), (24, _of_w), (23, _of_z)):
+    """Top quarks, Higgs, W and Z bosons in two bodies each, then tau leptons."""
+    for pdg in DECAYS:
         heavy = flock.code.abs() == pdg
         parents, rest = flock.where(heavy), flock.where(~heavy)
-        first, second = choose(parents.code, generator)
+        first, second = _daughters(pdg, parents.code.sign(), generator)
         mass = torch.full((len(parents.code),), MASSES[pdg], dtype=torch.float64)
         other = torch.where(first.abs() == 24, MASSES[24], 0.0).double()
         energy = (mass**2 + other**2) / (2 * mass)
@@ -197,33 +194,15 @@ def _decay(flock: _Flock, generator: torch.Generator) -> _Flock:
     return _tau(flock, generator)
 
 
-def _of_top(code: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    return 24 * code.sign(), 5 * code.sign()
-
-
-def _of_higgs(code: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    return torch.full_like(code, 5), torch.full_like(code, -5)  # 53 %, and all of it here
-
-
-def _of_w(code: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    pairs = torch.tensor([[2, -1], [4, -3], [12, -11], [14, -13], [16, -15]])
-    share = torch.tensor([0.337, 0.337, 0.1086, 0.1086, 0.1086])
-    return _pair(pairs, share, code.sign(), generator)
-
-
-def _of_z(code: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    first = torch.tensor([1, 2, 3, 4, 5, 11, 13, 15, 12])
-    share = torch.tensor([0.154, 0.119, 0.154, 0.120, 0.152, 0.0337, 0.0337, 0.0337, 0.2])
-    return _pair(torch.stack([first, -first], 1), share, torch.ones_like(code), generator)
-
-
-def _pair(
-    pairs: Tensor, share: Tensor, sign: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    if not len(sign):
-        return sign, sign
-    drawn = pairs[torch.multinomial(share, len(sign), replacement=True, generator=generator)]
-    return drawn[:, 0] * sign, drawn[:, 1] * sign
+def _daughters(pdg: int, sign: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Codes of the two that each particle, or antiparticle where the sign is -1, decays to."""
+    pairs = torch.tensor([pair for *pair, _ in DECAYS[pdg]])
+    share = torch.tensor([share for *_, share in DECAYS[pdg]])
+    which = torch.zeros_like(sign)
+    if len(share) > 1 and len(sign):
+        which = torch.multinomial(share, len(sign), replacement=True, generator=generator)
+    first, second = (pairs[which] * sign[:, None]).T
+    return first, second
 
 
 def _tau(flock: _Flock, generator: torch.Generator) -> _Flock:

@@ -12,10 +12,15 @@ events of a batch are made at once.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+CLASSES = ("SPH_9", "BH_n4_M8", "BH_n2_M10", "BH_n4_M10", "BH_n6_M10", "BH_n4_M12")
+"""The six classes of Grefsrud et al. (2023): sphalerons from 9 TeV, black holes of n and M."""
 
 BEAM = 6500.0
 """Energy of a proton, GeV."""
@@ -66,6 +71,28 @@ class Partons:
     n: int
 
 
+def process(name: str) -> tuple[str, Callable[[int, torch.Generator], Partons]]:
+    """What the name of a class says.
+
+    Args:
+        name: one of `CLASSES`, or any `BH_n<dimensions>_M<TeV>` and `SPH_<TeV>`.
+
+    Returns:
+        What it is in words, and what makes the partons of n events.
+
+    Raises:
+        ValueError: for a name of another form.
+    """
+    if found := re.fullmatch(r"SPH_([\d.]+)", name):
+        mass = float(found[1])
+        return f"sphalerons {mass}", lambda n, g: sphalerons(n, 1000 * mass, g)
+    if found := re.fullmatch(r"BH_n(\d+)_M([\d.]+)", name):
+        dimensions, mass = int(found[1]), float(found[2])
+        words = f"black holes {dimensions} {mass}"
+        return words, lambda n, g: black_holes(n, dimensions, 1000 * mass, g)
+    raise ValueError(f"no class {name!r}; the source's are {', '.join(CLASSES)}")
+
+
 # --- kinematics
 
 
@@ -77,6 +104,11 @@ def boost(momentum: Tensor, frame: Tensor) -> Tensor:
     factor = (momentum[..., 0] + energy) / (frame[..., 0] + mass)
     space = momentum[..., 1:] + factor[..., None] * frame[..., 1:]
     return torch.cat([energy[..., None], space], -1)
+
+
+def _back(frame: Tensor) -> Tensor:
+    """The frame (n, 4) that moves the other way: a boost with it undoes the boost."""
+    return torch.cat([frame[:, :1], -frame[:, 1:]], 1)
 
 
 def _mass(momentum: Tensor) -> Tensor:
@@ -101,8 +133,7 @@ def phase_space(count: int, mass: Tensor, generator: torch.Generator) -> Tensor:
     q = torch.rand((len(mass), count, 2), generator=generator, dtype=mass.dtype).clamp(min=1e-300)
     q = isotropic(-q.prod(-1).log(), generator)
     total = q.sum(1)
-    back = torch.cat([total[:, :1], -total[:, 1:]], 1)
-    q = boost(q, back[:, None].expand_as(q))
+    q = boost(q, _back(total)[:, None].expand_as(q))
     return q * (mass / _mass(total))[:, None, None]
 
 
@@ -205,7 +236,12 @@ def black_holes(
         dimensions: extra dimensions, 2, 4 or 6 in the source.
         minimum_mass: GeV.
         generator: of random numbers.
+
+    Raises:
+        ValueError: for fewer than one dimension, or a mass that the beams cannot make.
     """
+    if dimensions < 1:
+        raise ValueError(f"a black hole needs at least one extra dimension, not {dimensions}")
     total, incoming = collisions(n, minimum_mass, 2 / (dimensions + 1), generator)
     hole = total
     radiated, alive = [], torch.ones(n, dtype=torch.bool)
@@ -330,8 +366,7 @@ def _partons(
     masses = torch.zeros(code.shape, dtype=momentum.dtype)
     for size, mass in MASSES.items():
         masses[code.abs() == size] = mass
-    back = torch.cat([total[:, :1], -total[:, 1:]], 1)[:, None].expand_as(momentum)
-    rest = boost(momentum, back)
+    rest = boost(momentum, _back(total)[:, None].expand_as(momentum))
     rest = give_masses(rest, masses, present, _mass(total))
     momentum = boost(rest, total[:, None].expand_as(rest))
     event = torch.arange(len(code))[:, None].expand_as(code)

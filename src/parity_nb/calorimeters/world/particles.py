@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
+from parity_nb.symmetry import reflect
+
 KINDS = ("photon", "electron", "charged hadron", "neutral hadron", "muon", "invisible")
 """What a detector tells apart; a particle's `kind` is the position here."""
 PHOTON, ELECTRON, CHARGED_HADRON, NEUTRAL_HADRON, MUON, INVISIBLE = range(len(KINDS))
+
+COLUMNS = ("event", "pt", "eta", "phi", "charge", "kind")
+"""What is known of a particle, in the order of `Particles`."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,7 @@ class Particles:
     n: int
 
     def __post_init__(self) -> None:
-        names = [f.name for f in fields(self) if f.name != "n"]
-        lengths = {name: len(getattr(self, name)) for name in names}
+        lengths = {name: len(getattr(self, name)) for name in COLUMNS}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"particles need one entry each everywhere, not {lengths}")
         if len(self.event):
@@ -82,8 +87,7 @@ class Particles:
         """The chosen particles, a mask (M,) or a slice; the number of events stays."""
         if isinstance(chosen, Tensor) and chosen.dtype == torch.bool:
             chosen = chosen.nonzero()[:, 0]
-        names = [f.name for f in fields(self) if f.name != "n"]
-        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+        return replace(self, **{name: getattr(self, name)[chosen] for name in COLUMNS})
 
     def take(self, events: Sequence[int] | Tensor) -> Particles:
         """The given events in the given order, numbered from 0 again."""
@@ -97,8 +101,7 @@ class Particles:
 
     def to(self, device: torch.device | str) -> Particles:
         """The same particles on another device."""
-        names = [f.name for f in fields(self) if f.name != "n"]
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: getattr(self, name).to(device) for name in COLUMNS})
 
     @property
     def energy(self) -> Tensor:
@@ -117,11 +120,16 @@ class Particles:
 
         Up to a rotation about the beam it is the inversion of space.
         """
-        return replace(self, eta=-self.eta)
+        eta, _ = reflect(self._angles(), 0).T.contiguous()
+        return replace(self, eta=eta)
 
     def phi_flip(self) -> Particles:
         """Reflection y -> -y in a plane that holds the beam: phi -> -phi."""
-        return replace(self, phi=_wrapped(-self.phi))
+        _, phi = reflect(self._angles(), 1).T.contiguous()
+        return replace(self, phi=_wrapped(phi))
+
+    def _angles(self) -> Tensor:
+        return torch.stack([self.eta, self.phi], 1)
 
     def half_turn(self) -> Particles:
         """Rotation by 180 degrees about the x axis, across the beam: eta -> -eta, phi -> -phi."""
@@ -150,12 +158,7 @@ def concatenate(sets: Sequence[Particles]) -> Particles:
     """
     if not sets:
         raise ValueError("there are no sets of particles to put together")
-    starts = [0]
-    for s in sets:
-        starts.append(starts[-1] + s.n)
-    columns = {
-        name: torch.cat([getattr(s, name) for s in sets])
-        for name in ("pt", "eta", "phi", "charge", "kind")
-    }
+    columns = {name: torch.cat([getattr(s, name) for s in sets]) for name in COLUMNS[1:]}
+    starts = list(accumulate((s.n for s in sets), initial=0))
     event = torch.cat([s.event + start for s, start in zip(sets, starts, strict=False)])
     return Particles(event=event, n=starts[-1], **columns)

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from parity_nb.calorimeters.world import hard_process as hard
-from parity_nb.calorimeters.world.hard_process import BEAM, Partons
+from parity_nb.calorimeters.world.fragmentation import REACH
+from parity_nb.calorimeters.world.hard_process import BEAM, Partons, process
 from parity_nb.calorimeters.world.particles import (
     CHARGED_HADRON,
     ELECTRON,
@@ -33,49 +33,24 @@ from parity_nb.calorimeters.world.particles import (
 
 CARRIER = 9900001
 """Code of the colour-neutral carrier of a generation; charges are checked at the end only."""
-REACH = 5.2
-"""Particles beyond this |eta| are not kept, as in the parametric generator."""
 
 
-def available() -> bool:
-    """Whether the package `pythia8mc` is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("pythia8mc") is not None
-
-
-def black_holes(
-    n: int,
-    dimensions: int = 4,
-    minimum_mass: float = 10.0,
-    seed: int = 0,
-    settings: tuple[str, ...] = (),
-) -> Particles:
-    """Particles of n black holes; arguments as in `events.black_holes`.
+def make_class(name: str, n: int, seed: int = 0, settings: tuple[str, ...] = ()) -> Particles:
+    """Particles of n events of a class, as `generator.make_class` names them.
 
     Args:
+        name: such as "BH_n4_M10".
         n: number of events.
-        dimensions: extra dimensions.
-        minimum_mass: in TeV.
-        seed: random seed.
+        seed: random seed of the hard process, of colours and of Pythia.
         settings: further lines for Pythia, such as "PartonLevel:MPI = off".
 
     Raises:
+        ValueError: for a name of another form.
         ModuleNotFoundError: without the package, naming the extra.
         RuntimeError: if Pythia refuses the file, or fails on more than one event in a hundred.
     """
-    generator = torch.Generator().manual_seed(seed)
-    partons = hard.black_holes(n, dimensions, 1000 * minimum_mass, generator)
-    return shower(partons, seed, settings)
-
-
-def sphalerons(
-    n: int, seed: int = 0, threshold: float = 9.0, settings: tuple[str, ...] = ()
-) -> Particles:
-    """Particles of n sphalerons; arguments as in `events.sphalerons`, errors as above."""
-    generator = torch.Generator().manual_seed(seed)
-    partons = hard.sphalerons(n, 1000 * threshold, generator)
-    return shower(partons, seed, settings)
+    _, make = process(name)
+    return shower(make(n, torch.Generator().manual_seed(seed)), seed, settings)
 
 
 def shower(partons: Partons, seed: int = 0, settings: tuple[str, ...] = ()) -> Particles:
@@ -213,9 +188,7 @@ def _lines(codes: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]
     gluons = rng.permutation(np.flatnonzero(codes == 21))
     colours = [(0, 0)] * len(codes)
     tag = 503
-    ends = []  # the open tag of each line
-    for start in (501, 502):
-        ends.append(start)
+    ends = [501, 502]  # the open tag of each line
     for i in antiquarks:
         colours[i] = (0, tag)
         ends.append(tag)
@@ -249,38 +222,3 @@ def _generations(codes: np.ndarray, momenta: np.ndarray, groups: np.ndarray) -> 
             inside.append(_row(codes[i], 1, (mother, mother), (0, tag), momenta[i]))
             tag += 1
     return rows + inside
-
-
-# --- the reference that the package carries
-
-
-def write_reference(path: Path, n: int = 1500, seed: int = 0) -> None:
-    """Make the histograms that `summary.stored` reads; some minutes.
-
-    Args:
-        path: of the JSON file.
-        n: events of each class.
-        seed: random seed.
-    """
-    from importlib.metadata import version
-
-    from parity_nb.calorimeters.summary import summarise, to_json
-    from parity_nb.calorimeters.world.cylinder_detector import Detector
-
-    summaries = {}
-    for name, make in (("BH_n4_M10", black_holes), ("SPH_9", sphalerons)):
-        particles = make(n, seed=seed)
-        summaries[name] = summarise(particles, Detector().images(particles, seed))
-    provenance = {
-        "made by": "python -m parity_nb.calorimeters.world.pythia",
-        "pythia8mc": version("pythia8mc"),
-        "settings": "defaults: tune Monash 2013, initial and final showers, multiple interactions",
-        "seed": str(seed),
-    }
-    part = path.with_suffix(".part")
-    part.write_text(to_json(summaries, provenance), encoding="utf-8")
-    part.replace(path)
-
-
-if __name__ == "__main__":
-    write_reference(Path(__file__).parents[1] / "pythia.json")
