@@ -20,8 +20,8 @@
 # are independent, and then lets parity-odd networks look for anything that a mirror would change.
 # The answer is one sentence, and it may be "these images cannot tell".
 #
-# As printed here, the folder is a demonstration with a known answer: drawn shells of both chiralities,
-# equally common, photographed by a camera that burns the time into a corner.
+# As printed here, the folder is a demonstration with a known answer: drawn shells of either
+# chirality, equally common, photographed by a camera that burns the time into a corner.
 #
 # **You will learn**
 #
