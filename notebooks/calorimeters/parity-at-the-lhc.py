@@ -43,10 +43,9 @@ import torch
 
 from parity_nb import symmetry
 from parity_nb.audit import audit_pipeline
-from parity_nb.calorimeters.methods import acceptance
+from parity_nb.calorimeters.world import acceptance, violation
 from parity_nb.calorimeters.world import subsystems as merging
-from parity_nb.calorimeters.world import violation
-from parity_nb.calorimeters.world.cylinder_detector import Detector
+from parity_nb.calorimeters.world.cylinder_detector import REACH, Detector
 from parity_nb.networks import CylinderNet
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, load_evidence, provenance
@@ -66,7 +65,7 @@ run = Records.of("calorimeters/parity-at-the-lhc", globals())
 # %% [markdown]
 # Where a run is missing, a table says so.
 
-# %%
+# %% tags=["hide-input"]
 ours = load_evidence("calorimeters/parity-training", evidence)
 
 # %% [markdown]
@@ -84,23 +83,51 @@ ours = load_evidence("calorimeters/parity-training", evidence)
 # apparatus, parity leaves it alone, and exchanging the beams reverses it.  A product is odd under
 # parity if it has an odd number of momenta, and even under the exchange if it has an even number
 # of $\mathbf z$.  Two times a momentum and once $\mathbf z$ will not do; five and two will.
+#
+# Suppose that lepton and quark come from a heavy particle X, as from a leptoquark.  Let $\alpha$ be
+# the azimuth of the lepton, momentum $\mathbf p$, about X's flight $\mathbf b$, counted from the plane
+# of flight and beam.  Then
+#
+# $$ \sin 2\alpha = \frac{2cs}{c^2+s^2}, \quad s = \mathbf p\cdot(\mathbf z\times\mathbf b), \quad
+#    c = \mathbf p\cdot(\hat{\mathbf b}\times(\mathbf z\times\mathbf b)) , $$
+#
+# and that has five momenta, $\mathbf p$ twice and $\mathbf b$ three times, and two beams.  (A boost along
+# $\mathbf b$ leaves what is across it alone, so $\mathbf p$ may be taken in the detector's frame.)
 
 # %%
 world = violation.draw(events, seed)
+Z = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
 
 
+# %% tags=["subject"]
+def sin_2_alpha(e):
+    """The pseudoscalar of lepton and quark, from -1 to 1: (n,)."""
+    p, b = e.momenta[:, 0], e.momenta[:, :2].sum(1)
+    across = torch.linalg.cross(Z.expand_as(b), b)
+    s = (p * across).sum(1)
+    c = (p * torch.linalg.cross(b / b.norm(dim=1, keepdim=True), across)).sum(1)
+    return 2 * s * c / (s.square() + c.square())
+
+
+# %%
+assert torch.allclose(sin_2_alpha(world), violation.pseudoscalar(world))
+
+# %% [markdown]
+# The world of the simulation uses the same one.  Beside it, simpler candidates:
+
+
+# %%
 def candidates(e):
     """Numbers made of the momenta of lepton p, quark q and recoil r, and of the beam z: (n,)."""
     p, q, r = e.momenta.unbind(1)
-    z = torch.tensor([0.0, 0.0, 1.0], dtype=p.dtype).expand_as(p)
-    cross = torch.linalg.cross(p, q)
+    z, cross = Z.expand_as(p), torch.linalg.cross(p, q)
     return {
         "p . z": (p * z).sum(1),
         "(p x q) . z": (cross * z).sum(1),
         "(p x q) . z (p - q) . z": (cross * z).sum(1) * ((p - q) * z).sum(1),
         "(p x q) . r": (cross * r).sum(1),
-        "sin 2 alpha": violation.pseudoscalar(e),
-        "charge sin 2 alpha": violation.pseudoscalar(e, "charge"),
+        "sin 2 alpha": sin_2_alpha(e),
+        "charge sin 2 alpha": e.charge * sin_2_alpha(e),
     }
 
 
@@ -116,9 +143,13 @@ def turned(e, matrix):
     )
 
 
+def parity(e):
+    return violation.Decays(-e.momenta, e.muon, e.charge)
+
+
 c, s = math.cos(1.0), math.sin(1.0)
 operations = {
-    "parity": violation.parity,
+    "parity": parity,
     "rotation": lambda e: turned(e, [[c, -s, 0], [s, c, 0], [0, 0, 1]]),
     "beams exchanged": lambda e: turned(e, [[1.0, 0, 0], [0, -1, 0], [0, 0, -1]]),
     "charges": lambda e: violation.Decays(e.momenta, e.muon, -e.charge),
@@ -144,10 +175,7 @@ signs
 # %% [markdown]
 # The first is odd under parity, but beams that are alike forbid it; the second fails the other way
 # round.  The next three are what a search can hope for.  The one that we inject is
-# $\sin 2\alpha$: lepton and quark come from a heavy particle X, as from a leptoquark, and $\alpha$ is
-# the azimuth of the lepton about X's flight, counted from the plane of flight and beam.  It is made of
-# five momenta and two beams.  The last one, with the charge in it, is allowed as well; keep it
-# in mind.
+# $\sin 2\alpha$.  The last one, with the charge in it, is allowed as well; keep it in mind.
 
 # %%
 allowed = (
@@ -168,17 +196,37 @@ assert list(signs.index[~allowed]) == ["p . z", "(p x q) . z"]
 # $$ P(f>0) = \frac12 + \frac{\varepsilon}{\pi}, \qquad
 #    Q = 1 - r + \log\frac{1+r}{2}, \quad r = \sqrt{1-\varepsilon^2} . $$
 #
-# Does the coin do that?  The true log ratio, on the events that it leaves behind:
+# The coin, and the bound:
+
+
+# %% tags=["subject"]
+def violated(world, strength, seed):
+    """The events, each replaced by its mirror image with probability (1 - strength h) / 2."""
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.rand(len(world), generator=generator, dtype=torch.float64)
+    return violation.mirrored_where(world, u < (1 - strength * sin_2_alpha(world)) / 2)
+
+
+def bound(strength):
+    """P(f > 0) and Q of the best function."""
+    r = math.sqrt(1 - strength**2)
+    return 0.5 + strength / math.pi, 1 - r + math.log((1 + r) / 2)
+
+
+# %% [markdown]
+# Does the coin do what it should?  The true log ratio is $2 \operatorname{artanh} a$; on the events that
+# the coin leaves behind:
 
 # %%
 checks = {}
 for e in (0.25, 0.5, 0.75, 1.0):
-    x = violation.mirrored_where(world, violation.coin(violation.pseudoscalar(world), e, seed + 1))
-    found, best = quality(violation.truth(x, e).clamp(-30, 30)), violation.bound(e)
-    checks[e] = {"Q": best.quality, "found": found.q, "±": found.error, "fraction": best.fraction}
+    phi = 2 * torch.atanh(e * sin_2_alpha(violated(world, e, seed + 1)))
+    found, (fraction, best) = quality(phi.clamp(-30, 30)), bound(e)
+    checks[e] = {"Q": best, "found": found.q, "±": found.error, "fraction": fraction}
 
 # %%
 assert all(abs(c["found"] - c["Q"]) < 4 * c["±"] for c in checks.values())
+assert all(math.isclose(c["Q"], violation.bound(e).quality) for e, c in checks.items())
 pd.DataFrame(checks).T.rename_axis("strength").round(4)
 
 # %% [markdown]
@@ -197,7 +245,7 @@ print(
     {name: tuple(layer.shape[1:]) for name, layer in native.items()}, "->", tuple(image.shape[1:])
 )
 
-# %% mystnb={"figure": {"caption": "One event with an electron (upper row) and one with a muon (lower row), simulated without noise, in the cells of the four subsystems. Circles: lepton; squares: quark; triangles: recoiling jet, at the truth. The colour scale is logarithmic.", "name": "fig-parity-native"}, "image": {"alt": "Two rows of four panels, azimuth against pseudorapidity; a bright cell at the lepton in the tracker and electromagnetic panels of the upper row and in the muon panel of the lower row, and wider clusters at the two jets."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One event with an electron (upper row) and one with a muon (lower row), simulated without noise, in the cells of the four subsystems. Circles: lepton; squares: quark; triangles: recoiling jet, at the truth. The colour scale is logarithmic.", "name": "fig-parity-native"}, "image": {"alt": "Two rows of four panels, azimuth against pseudorapidity; a bright cell at the lepton in the tracker and electromagnetic panels of the upper row and in the muon panel of the lower row, and wider clusters at the two jets."}}
 inside = true.eta.abs().amax(1) < 2.4
 picks = [int((inside & (true.muon == muon)).nonzero()[0]) for muon in (False, True)]
 fig, axes = plt.subplots(2, 4, figsize=(7.6, 4.6), sharex=True, sharey=True)
@@ -220,26 +268,60 @@ for row, k in zip(axes, picks, strict=True):
 plt.show()
 
 # %% [markdown]
-# To become channels of one image, they must share a grid.  Each old cell gives its energy to the new
-# cells by the area that it shares with them.  A quicker way is to take the old cell at the corner
-# of each new one.  Is either safe?  The audit compares the result for mirrored events with the
-# mirrored result.
+# To become channels of one image, they must share a grid: 16 rows, and 16 columns to $|\eta| = 3.2$.
+# Each old cell gives its energy to the new cells by the area that it shares with them:
+
+
+# %% tags=["subject"]
+def shares(old_reach, old_cells, new_reach):
+    """Share of each old cell that lies in each of 16 new ones along an axis: (16, old_cells)."""
+    old = torch.linspace(-old_reach, old_reach, old_cells + 1, dtype=torch.float64)
+    new = torch.linspace(-new_reach, new_reach, merging.CELLS + 1, dtype=torch.float64)
+    low, high = torch.maximum(old[:-1], new[:-1, None]), torch.minimum(old[1:], new[1:, None])
+    return (high - low).clamp(min=0) / old.diff()
+
+
+def by_area(image):
+    """Native images to |eta| = 5, (..., rows, columns) -> (..., 16, 16) to 3.2."""
+    rows, columns = image.shape[-2:]
+    down = shares(math.pi, rows, math.pi)
+    across = shares(REACH, columns, merging.REACH)
+    return down.to(image) @ image @ across.T.to(image)
+
+
+# %% [markdown]
+# A quicker way is to take the old cell at the corner of each new one:
+
 
 # %%
-audits = {"by area": merging.regrid, "by the corner": merging.regrid_nearest}
+def by_the_corner(image):
+    """Each new cell takes the value of the old cell at its lower corner, rounded down."""
+    rows, columns = image.shape[-2:]
+    corner = torch.arange(merging.CELLS) / merging.CELLS
+    row = (corner * rows).long()
+    column = (((2 * corner - 1) * merging.REACH + REACH) / (2 * REACH) * columns).long()
+    return image[..., row, :][..., column]
+
+
+# %% [markdown]
+# Is either safe?  The audit compares the result for mirrored events with the mirrored result.
+
+# %%
+audits = {"by area": by_area, "by the corner": by_the_corner}
 audited = {
     (way, name): audit_pipeline({"step": step}, native[name]).iloc[0]
     for way, step in audits.items()
     for name in merging.CHANNELS
 }
 
-# %%
+# %% tags=["hide-input"]
 audited = pd.DataFrame(audited).T[["relative", "verdict"]]
 print(audited.verdict.unstack().to_string())
 
 # %%
 assert (audited.verdict.loc["by area"] == "commutes").all()
 assert (audited.verdict.loc["by the corner"] == "breaks").any()
+assert all(torch.allclose(by_area(x), merging.regrid(x), atol=1e-4) for x in native.values())
 
 # %% [markdown]
 # Rounding down is a direction.  By area, the step commutes with the mirror to rounding.  The whole way
@@ -306,7 +388,7 @@ assert cells < 0.05
 # rectangle on *one side* of the collision, and a band that winds round the barrel like a screw,
 # *slanted*.
 
-# %% mystnb={"figure": {"caption": "The two nearly dead regions on the unrolled cylinder. Left: the rectangle on one side; it is its own mirror image if the mirror is the dashed line. Right: the screw, which no mirror maps onto itself.", "name": "fig-parity-regions"}, "image": {"alt": "Two panels of azimuth against pseudorapidity. Left: a grey rectangle in the right half with a dashed horizontal line through its middle. Right: a grey band that rises from left to right and comes in again at the bottom."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The two nearly dead regions on the unrolled cylinder. Left: the rectangle on one side; it is its own mirror image if the mirror is the dashed line. Right: the screw, which no mirror maps onto itself.", "name": "fig-parity-regions"}, "image": {"alt": "Two panels of azimuth against pseudorapidity. Left: a grey rectangle in the right half with a dashed horizontal line through its middle. Right: a grey band that rises from left to right and comes in again at the bottom."}}
 eta, phi = torch.meshgrid(
     torch.linspace(-3.2, 3.2, 321), torch.linspace(-3.14, 3.14, 315), indexing="xy"
 )
@@ -325,12 +407,12 @@ plt.show()
 # under the mirror, and no more; $\sin 2\alpha$ has all the symmetries of the cylinder.
 
 # %%
-odd_functions = {"eta of the lepton": lambda e: e.eta[:, 0], "sin 2 alpha": violation.pseudoscalar}
+odd_functions = {"eta of the lepton": lambda e: e.eta[:, 0], "sin 2 alpha": sin_2_alpha}
 
 # %% [markdown]
 # Each is counted on the events that are recorded:
 
-# %%
+# %% tags=["hide-input"]
 alarms = {}
 for region in acceptance.REGIONS:
     kept = world[acceptance.recorded(world, region, seed + 2)]
@@ -367,14 +449,24 @@ assert all(fair(alarms["none", name]) for name in odd_functions)
 # %% [markdown]
 # If the efficiency is known, the question can be put so that the detector drops out
 # ({ref}`mirrors/known-acceptance`): of $x$ and $Px$, the one recorded is $x$ with probability
-# $w = e(x)/(e(x)+e(Px))$ {cite}`tombs2022which`.  Draw partners accordingly, and count those events whose
-# partner is the mirror image.
+# $w = e(x)/(e(x)+e(Px))$ {cite}`tombs2022which`.  Draw partners accordingly, $x$ itself with probability
+# $w$, and count those events whose partner is the mirror image.
+
+
+# %% tags=["subject"]
+def with_partner(kept, region, seed):
+    """The recorded events whose partner, drawn by acceptance, is their mirror image."""
+    here = acceptance.efficiency(kept, region)
+    there = acceptance.efficiency(violation.mirrored(kept), region)
+    u = torch.rand(len(kept), generator=torch.Generator().manual_seed(seed))
+    return kept[u >= here / (here + there)]
+
 
 # %%
 repaired = {}
 for region in ("one-side", "slanted"):
     kept = world[acceptance.recorded(world, region, seed + 2)]
-    counts = kept[acceptance.real_partner(acceptance.pair_probability(kept, region), seed + 3)]
+    counts = with_partner(kept, region, seed + 3)
     for name, f_truth in odd_functions.items():
         repaired[region, name] = positive_fraction(f_truth(counts))
 
@@ -389,13 +481,10 @@ fractions(repaired)
 # over the pairs that are left need not be quite the same.)
 
 # %%
-violated = violation.mirrored_where(
-    world, violation.coin(violation.pseudoscalar(world), 0.5, seed + 1)
-)
-kept = violated[acceptance.recorded(violated, "slanted", seed + 2)]
-left = kept[acceptance.real_partner(acceptance.pair_probability(kept, "slanted"), seed + 3)]
-true_count = positive_fraction(violation.pseudoscalar(left))
-print(f"without holes {violation.bound(0.5).fraction:.4f}, with holes and partners {true_count}")
+preferring = violated(world, 0.5, seed + 1)
+kept = preferring[acceptance.recorded(preferring, "slanted", seed + 2)]
+true_count = positive_fraction(sin_2_alpha(with_partner(kept, "slanted", seed + 3)))
+print(f"without holes {bound(0.5)[0]:.4f}, with holes and partners {true_count}")
 
 # %%
 run.record("slashes of partners, strength 0.5", true_count.fraction, true_count.std, true_count.n)
@@ -409,7 +498,7 @@ assert not fair(true_count)
 # single seed, the error of that one.
 
 
-# %%
+# %% tags=["hide-input"]
 def rows_of(records, name, *index):
     """Mean over random seeds, its error, number of seeds and of events, by parameters."""
     rows = summarise(records, name, list(index))
@@ -422,7 +511,7 @@ def rows_of(records, name, *index):
 # Several numbers side by side:
 
 
-# %%
+# %% tags=["hide-input"]
 def entries(records, names, *index):
     """A table of text, one column a number (column to name); what is missing says so."""
     if records.empty:
@@ -437,7 +526,7 @@ def entries(records, names, *index):
 # %% [markdown]
 # The runs fall into families.
 
-# %%
+# %% tags=["hide-input"]
 views = ("tracker", "one", "three", "four", "truth")
 whole = ours[(ours.region == "none") & (ours.group == "cylinder")] if len(ours) else ours
 flavour = whole[(whole.law == "flavour") & (whole.strength > 0)] if len(ours) else ours
@@ -451,25 +540,25 @@ print(f"{ours.file.nunique()} runs, {whole.file.nunique()} of them without a dea
 # four subsystems added up; in *three* channels, tracker and both calorimeters; in *four*, with the
 # muon system; and in the truth.
 
-# %%
+# %% tags=["hide-input"]
 entries(flavour, {view: f"{view}, quality" for view in views}, "strength")
 
 # %% [markdown]
 # As shares of the bound, in per cent:
 
-# %%
-shares = {}
+# %% tags=["hide-input"]
+of_bound = {}
 for view in views:
     for e, r in rows_of(flavour, f"{view}, quality", "strength").iterrows():
-        best = violation.bound(e).quality
-        shares[view, e] = (r.value / best, r["mean error"] / best, int(r.runs), int(r.n))
-as_text = {key: f"{100 * v:.0f} ± {100 * d:.0f}" for key, (v, d, *_) in shares.items()}
-pd.Series(as_text).unstack(0).reindex(columns=views) if shares else NOT_RUN
+        _, best = bound(e)
+        of_bound[view, e] = (r.value / best, r["mean error"] / best, int(r.runs), int(r.n))
+as_text = {key: f"{100 * v:.0f} ± {100 * d:.0f}" for key, (v, d, *_) in of_bound.items()}
+pd.Series(as_text).unstack(0).reindex(columns=views) if of_bound else NOT_RUN
 
-# %% mystnb={"figure": {"caption": "Quality of networks that see the flavour violation in the tracker, in one grey image, in three and in four channels, against its strength; the curve is the bound. Error bars are standard errors of the mean over random seeds. Only the curve is shown where the runs are missing.", "name": "fig-parity-quality"}, "image": {"alt": "Quality against strength: a curve, the bound, rises steepest; points for the four views lie below it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Quality of networks that see the flavour violation in the tracker, in one grey image, in three and in four channels, against its strength; the curve is the bound. Error bars are standard errors of the mean over random seeds. Only the curve is shown where the runs are missing.", "name": "fig-parity-quality"}, "image": {"alt": "Quality against strength: a curve, the bound, rises steepest; points for the four views lie below it."}}
 fig, ax = plt.subplots()
 grid = np.linspace(0, 1, 101)
-ax.plot(grid, [violation.bound(e).quality for e in grid], color="black", label="bound", lw=1)
+ax.plot(grid, [bound(e)[1] for e in grid], color="black", label="bound", lw=1)
 for marker, view in zip("^sod", views[3::-1], strict=True):
     rows = rows_of(flavour, f"{view}, quality", "strength").sort_index()
     strength = rows.index.astype(float)
@@ -484,7 +573,7 @@ plt.show()
 # test events were the same for every view, so the difference is taken event by event.  Its mean over
 # random seeds, in units of its error:
 
-# %%
+# %% tags=["hide-input"]
 steps = ("three minus tracker", "four minus three", "four minus one", "truth minus four")
 order = {}
 for step in steps:
@@ -502,7 +591,7 @@ pd.Series(order).unstack().reindex(columns=steps).round(1) if order else NOT_RUN
 # lack the muons; but momentum across the beam is conserved, so what is missing leaves the rest of the
 # event out of balance, and a network may notice.  At full strength, by kind of lepton:
 
-# %%
+# %% tags=["hide-input"]
 by_kind = {
     f"{view}, {kind}": f"{view}, quality, {kind}"
     for view in views[:4]
@@ -519,7 +608,7 @@ entries(full, by_kind, "law").T if len(full) else NOT_RUN
 # Strength zero, and the charge violation that the images do not hold: every value, then all of them
 # together.  The views of one run share its events, so each view is a family of its own.
 
-# %%
+# %% tags=["hide-input"]
 silent = whole[(whole.strength == 0) | (whole.law == "charge")] if len(ours) else ours
 nulls = {}
 for view in views[:4]:
@@ -535,13 +624,13 @@ for view in views[:4]:
 # In a *symmetric* world, networks with the mirror alone and networks of the cylinder, tested as if the
 # detector saw everything (naive), and the same networks judged with the known efficiency (aware).
 
-# %%
+# %% tags=["hide-input"]
 dead = ours[(ours.region != "none") & (ours.strength == 0)] if len(ours) else ours
 
 # %% [markdown]
 # Naive and aware, fractions and qualities:
 
-# %%
+# %% tags=["hide-input"]
 judged = {
     "naive fraction": "four, positive fraction",
     "aware fraction": "four, positive fraction of partners",
@@ -553,7 +642,7 @@ entries(dead, judged, "region", "group")
 # %% [markdown]
 # The aware fractions should be one half; each family of random seeds is judged together.
 
-# %%
+# %% tags=["hide-input"]
 aware = {}
 partners = dead[dead.name == judged["aware fraction"]]
 for key, rows in partners.groupby(["region", "group"]) if len(partners) else ():
@@ -565,20 +654,20 @@ for key, rows in partners.groupby(["region", "group"]) if len(partners) else ():
 # With a true violation of the `lepton` kind behind the slanted region, trained and judged with
 # the known efficiency:
 
-# %%
+# %% tags=["hide-input"]
 alive = ours[(ours.region == "slanted") & (ours.strength > 0)] if len(ours) else ours
 entries(alive, judged, "strength")
 
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for what, counts in (("naive", alarms), ("with partners", repaired)):
     for (region, name), c in counts.items():
         run.record(f"{name} > 0, {region}, {what}", c.fraction, c.std, c.n)
 
-# %%
-for (view, e), (value, error, seeds, n) in shares.items():
+# %% tags=["hide-input"]
+for (view, e), (value, error, seeds, n) in of_bound.items():
     run.record(f"share of the bound, {view}, strength {e}, {seeds} seeds", value, error, n)
 for view, p_value in nulls.items():
     run.record(f"joint p of the nulls, {view}", p_value)
@@ -599,7 +688,7 @@ saved = run.save()
 assert all(p_value > 0.001 for p_value in [*nulls.values(), *aware.values()])
 if ours.attrs["evidence"] == "study" and order:
     assert all(z > -3 for z in order.values())
-    tracker, one, three, four = (shares[view, 1.0][0] for view in views[:4])
+    tracker, one, three, four = (of_bound[view, 1.0][0] for view in views[:4])
     assert tracker < three < four < 1 and one < four
 
 # %% [markdown]

@@ -31,27 +31,26 @@
 # twice as long at that of the study.
 
 # %%
+import math
 from functools import partial
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 
-from parity_nb.calorimeters.methods.acceptance import (
-    pair_probability,
-    quality_given,
-    real_partner,
-    recorded,
-)
-from parity_nb.calorimeters.world.subsystems import CELLS, VIEWS, channels, simulate
-from parity_nb.calorimeters.world.violation import bound, truth
+from parity_nb.calorimeters.world.acceptance import pair_probability, real_partner, recorded
+from parity_nb.calorimeters.world.cylinder_detector import Detector
+from parity_nb.calorimeters.world.subsystems import CELLS, CHANNELS, merge, subsystems
+from parity_nb.calorimeters.world.violation import Decays, batches, bound, truth
 from parity_nb.data import choose
 from parity_nb.networks import CylinderNet
 from parity_nb.objectives import which_is_real
 from parity_nb.plotting import signed_histogram, use_style
 from parity_nb.records import Records, provenance
-from parity_nb.statistics import positive_fraction, quality
+from parity_nb.statistics import Quality, positive_fraction, quality
 from parity_nb.symmetry import (
     Symmetrised,
     equivariance_error,
@@ -93,10 +92,25 @@ device = fabric().device
 # ## Events
 #
 # Each is drawn from a symmetric world, replaced by its mirror image or not by a coin that knows
-# the truth, and then seen by the detector.  A nearly dead region loses some of them.
+# the truth, and then seen by the four subsystems of the detector, whose images are merged.
+
+
+# %% tags=["subject"]
+def simulate(n, strength, law, seed, device=None):
+    """Merged images (n, 4, 16, 16) in GeV, and the hard objects, of n collisions."""
+    images, truths = [], []
+    for number, (particles, true) in enumerate(batches(n, strength, law, seed)):
+        seen = subsystems(particles, Detector(), 1_000_000 * seed + number, device)
+        images.append(merge(seen).half().cpu())
+        truths.append(true)
+    return torch.cat(images), Decays.join(truths)
+
+
+# %% [markdown]
+# A nearly dead region loses some of the events.
 
 # %%
-images, truths = simulate(events + tests, strength, law, seed, device=device)
+images, truths = simulate(events + tests, strength, law, seed, device)
 kept = recorded(truths, region, seed=seed + 3_000_003)
 held_out = torch.arange(len(images)) >= events
 
@@ -120,6 +134,30 @@ phi = truth(true, strength, law)
 ideal = quality(phi.clamp(-30, 30))
 print(f"by the formula {best.quality:.4f} nats and a fraction of {best.fraction:.3f}")
 print(f"these events:  {ideal}")
+
+# %% [markdown]
+# ## Views
+#
+# A network is shown some of the channels, or *one* image with everything added up.  Twenty GeV are
+# little to it, more is much.
+
+# %%
+VIEWS = {
+    "one": ("sum",),
+    "tracker": ("tracker",),
+    "electromagnetic": ("electromagnetic",),
+    "three": ("tracker", "electromagnetic", "hadronic"),
+    "four": CHANNELS,
+}
+
+
+def channels(image, view):
+    """log(1 + E / 20 GeV) of what a view shows: (N, 4, H, W) -> (N, C, H, W) float32."""
+    image = image.float()
+    named = dict(zip(CHANNELS, image.unbind(1), strict=True)) | {"sum": image.sum(1)}
+    layers = [named[name] for name in choose("view", view, VIEWS)]
+    return (torch.stack(layers, 1) / 20.0).log1p()
+
 
 # %% [markdown]
 # ## Networks
@@ -173,18 +211,18 @@ found = {view: values(view, train) for view in views.split()}
 #
 # The held-out events, once for every view.
 
-# %%
+# %% tags=["hide-input"]
 rows = {"the truth": (ideal, best.fraction)} if strength else {}
 rows |= {view: (quality(f), positive_fraction(f).fraction) for view, f in found.items()}
 table = pd.DataFrame(
     {n: {"positive fraction": p, "Q / nats": q.q, "±": q.error} for n, (q, p) in rows.items()}
 ).T
 
-# %%
+# %% tags=["hide-input"]
 table["share of the truth"] = table["Q / nats"] / best.quality if strength else float("nan")
 table.round(4).astype(object).fillna("")
 
-# %% mystnb={"figure": {"caption": "Values of f on the test events, for the last view of this page; the outline is the mirror image of the histogram.", "name": "fig-parity-training-histogram"}, "image": {"alt": "Histogram of f, blue below zero and red above, with its mirror image as an outline."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Values of f on the test events, for the last view of this page; the outline is the mirror image of the histogram.", "name": "fig-parity-training-histogram"}, "image": {"alt": "Histogram of f, blue below zero and red above, with its mirror image as an outline."}}
 last = views.split()[-1]
 signed_histogram(found[last])
 plt.show()
@@ -205,8 +243,31 @@ print(pd.Series({f"{v}, {k}": str(q) for (v, k), q in by_kind.items()}).to_strin
 # Where the detector is nearly dead on one side, $x$ and $Px$ are not recorded equally often in a
 # symmetric world either.  With the known efficiencies the null hypothesis is that $x$ is the one
 # recorded with probability $w = e(x)/(e(x)+e(Px))$ {cite}`tombs2022which`.  For $Q$ this changes both
-# the model's probability and the coin's; to count signs, partners are drawn, and only events whose
-# partner is the mirror image count.
+# the model's probability and the coin's: that of the model for what was recorded is
+# $\sigma(\varphi + \operatorname{logit} w)$, that of the null hypothesis is $w$, and $e^{nQ}$ is an
+# e-value.  With $w = 1/2$ it is the $Q$ of {ref}`mirrors/testing-for-asymmetry`.  Where $w = 1$, $Px$ cannot be seen
+# and the event says nothing.
+
+
+# %% tags=["subject"]
+def quality_given(phi, w):
+    """The quality of an odd phi (n,) against the null hypothesis with pair probability w (n,).
+
+    Raises:
+        ValueError: if a w is not above 0 and up to 1.
+    """
+    phi, w = (np.asarray(v, dtype=float) for v in (phi, w))
+    if not ((w > 0) & (w <= 1)).all():
+        raise ValueError("a pair probability of a recorded event lies above 0 and up to 1")
+    ratio = np.where(w < 1, expit(phi + logit(np.minimum(w, 1 - 1e-15))) / w, 1.0)
+    terms = np.log(np.maximum(ratio, 1e-300))
+    error = float(terms.std(ddof=1) / math.sqrt(terms.size))
+    e_value_bound = float(np.exp(-max(terms.sum(), 0.0)))
+    return Quality(float(terms.mean()), error, terms.size, e_value_bound)
+
+
+# %% [markdown]
+# To count signs, partners are drawn, and only events whose partner is the mirror image count.
 
 # %%
 w = pair_probability(true, region)
@@ -236,11 +297,11 @@ if region != "none" and strength > 0:
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 run.record("bound, quality", best.quality, unit="nats")
 run.record("truth, quality", ideal.q, ideal.error, ideal.n, "nats")
 
-# %%
+# %% tags=["hide-input"]
 for view, f in found.items():
     count = positive_fraction(f)
     run.record(f"{view}, positive fraction", count.fraction, count.std, count.n)
@@ -264,7 +325,7 @@ for less, more in nested:
         error = (gain.std() / len(gain) ** 0.5).item()
         run.record(f"quality, {more} minus {less}", gain.mean().item(), error, len(gain), "nats")
 
-# %%
+# %% tags=["hide-input"]
 for view, (q, f) in aware.items():
     count = positive_fraction(f)
     run.record(f"{view}, quality given acceptance", q.q, q.error, q.n, "nats")

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from chapter_code import chapter_code
 from scipy import integrate
 
 from parity_nb.audit import audit_pipeline
-from parity_nb.calorimeters.methods.acceptance import (
+from parity_nb.calorimeters.world.acceptance import (
     REGIONS,
     efficiency,
     pair_probability,
-    quality_given,
     real_partner,
     recorded,
 )
@@ -23,12 +23,8 @@ from parity_nb.calorimeters.world.subsystems import (
     CHANNELS,
     REACH,
     SIZES,
-    VIEWS,
-    channels,
     merge,
     regrid,
-    regrid_nearest,
-    simulate,
     subsystems,
 )
 from parity_nb.calorimeters.world.violation import (
@@ -42,13 +38,15 @@ from parity_nb.calorimeters.world.violation import (
     draw,
     mirrored,
     mirrored_where,
-    parity,
     partons,
     pseudoscalar,
     truth,
 )
 from parity_nb.statistics import optimum, positive_fraction, quality
 from parity_nb.symmetry import equivariance_error, half_turn, mirror, roll
+
+at_the_lhc = chapter_code("calorimeters/parity-at-the-lhc")
+training = chapter_code("calorimeters/parity-training")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_the_decays_have_the_mass_of_x_and_balance_the_recoil(events):
 def test_h_is_odd_and_does_not_see_rotations_nor_which_beam_is_which(events):
     for law in LAWS:
         h = pseudoscalar(events, law)
-        assert torch.allclose(pseudoscalar(parity(events), law), -h, atol=1e-12)
+        assert torch.allclose(pseudoscalar(at_the_lhc.parity(events), law), -h, atol=1e-12)
         assert torch.allclose(pseudoscalar(mirrored(events), law), -h, atol=1e-12)
         assert torch.allclose(pseudoscalar(rotated(events, 1.1), law), h, atol=1e-9)
         assert torch.allclose(pseudoscalar(exchanged(events), law), h, atol=1e-12)
@@ -176,6 +174,19 @@ def test_another_strength_differs_by_the_coin_only():
         assert (pseudoscalar(true) > 0).double().mean() > 0.7
 
 
+def test_the_chapter_derives_what_the_world_does(events):
+    assert torch.allclose(at_the_lhc.sin_2_alpha(events), pseudoscalar(events))
+    for strength in (0.0, 0.5, 1.0):
+        ours = mirrored_where(events, coin(pseudoscalar(events), strength, seed=2))
+        assert torch.equal(at_the_lhc.violated(events, strength, 2).momenta, ours.momenta)
+        fraction, best = at_the_lhc.bound(strength)
+        assert fraction == pytest.approx(bound(strength).fraction)
+        assert best == pytest.approx(bound(strength).quality)
+    seen = events[recorded(events, "slanted", seed=7)]
+    ours = seen[real_partner(pair_probability(seen, "slanted"), seed=8)]
+    assert torch.equal(at_the_lhc.with_partner(seen, "slanted", 8).momenta, ours.momenta)
+
+
 # --- the merged image
 
 
@@ -202,7 +213,7 @@ def test_regridding_keeps_energy_and_commutes(name):
 def test_the_audit_names_the_careless_step():
     x = torch.rand(8, 1, *SIZES["tracker"])
     assert audit_pipeline({"regrid": regrid}, x).verdict.iloc[0] == "commutes"
-    assert audit_pipeline({"regrid": regrid_nearest}, x).verdict.iloc[0] == "breaks"
+    assert audit_pipeline({"regrid": at_the_lhc.by_the_corner}, x).verdict.iloc[0] == "breaks"
 
 
 def test_the_whole_way_commutes_without_noise():
@@ -224,20 +235,20 @@ def test_merging_says_what_is_missing():
 
 def test_views():
     x = torch.rand(2, 4, CELLS, CELLS) * 100
-    assert {view: channels(x, view).shape[1] for view in VIEWS} == {
+    assert {view: training.channels(x, view).shape[1] for view in training.VIEWS} == {
         "one": 1,
         "tracker": 1,
         "electromagnetic": 1,
         "three": 3,
         "four": 4,
     }
-    assert torch.allclose(channels(x, "one")[:, 0], (x.sum(1) / 20).log1p())
-    with pytest.raises(ValueError, match="none of one, "):
-        channels(x, "five")
+    assert torch.allclose(training.channels(x, "one")[:, 0], (x.sum(1) / 20).log1p())
+    with pytest.raises(ValueError, match="none of: one, "):
+        training.channels(x, "five")
 
 
 def test_electrons_and_muons_light_their_own_channels():
-    images, true = simulate(300, 0.0, "lepton", seed=6)
+    images, true = training.simulate(300, 0.0, "lepton", seed=6)
     images = images.float()
     row = ((true.phi[:, 0] / (2 * math.pi) + 0.5) * CELLS).floor().long() % CELLS
     column = ((true.eta[:, 0] / (2 * REACH) + 0.5) * CELLS).floor().long()
@@ -268,7 +279,7 @@ def test_partners_restore_the_symmetric_world(events, region):
     assert count.p_exact > 1e-4 and 1 - count.p_exact > 1e-4
     # an e-value has mean one: no function gains anything on average
     for phi in (detector, 3 * pseudoscalar(seen)):
-        q = quality_given(phi, w)
+        q = training.quality_given(phi, w)
         assert q.q < 4 * q.error
 
 
@@ -281,15 +292,15 @@ def test_a_rectangle_is_invisible_to_the_cylinder_and_a_screw_is_not(events):
 
 def test_quality_given_even_odds_is_the_quality():
     phi = torch.randn(500, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.3
-    ours, theirs = quality_given(phi, torch.full((500,), 0.5)), quality(phi)
+    ours, theirs = training.quality_given(phi, torch.full((500,), 0.5)), quality(phi)
     assert ours.q == pytest.approx(theirs.q) and ours.error == pytest.approx(theirs.error)
-    assert quality_given(phi, torch.ones(500)).q == 0  # nothing to bet on
+    assert training.quality_given(phi, torch.ones(500)).q == 0  # nothing to bet on
 
 
 def test_quality_given_by_hand():
     phi, w = torch.tensor([math.log(2), 0.0]).double(), torch.tensor([0.8, 0.4]).double()
     # odds 4 : 1 times 2 are 8 : 1; odds that are not moved gain nothing
-    assert quality_given(phi, w).q == pytest.approx(math.log((8 / 9) / 0.8) / 2)
+    assert training.quality_given(phi, w).q == pytest.approx(math.log((8 / 9) / 0.8) / 2)
 
 
 def test_bad_acceptance():
@@ -298,4 +309,4 @@ def test_bad_acceptance():
     with pytest.raises(ValueError, match="not a probability"):
         efficiency(draw(3), "slanted", seen=2)
     with pytest.raises(ValueError, match="pair probability"):
-        quality_given(torch.zeros(2), torch.tensor([0.0, 0.5]))
+        training.quality_given(torch.zeros(2), torch.tensor([0.0, 0.5]))

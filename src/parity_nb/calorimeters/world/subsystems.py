@@ -18,7 +18,7 @@ from torch import Tensor
 from parity_nb.calorimeters.world import cylinder_detector as detectors
 from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.calorimeters.world.particles import CHARGED_HADRON, MUON, NEUTRAL_HADRON, Particles
-from parity_nb.calorimeters.world.violation import Decays, batches
+from parity_nb.symmetry import mirror
 
 SIZES = {
     "tracker": (64, 100),
@@ -32,17 +32,6 @@ CELLS = 16
 """Rows and columns of the merged image; a cell is about 0.4 by 0.4, a jet in size."""
 REACH = 3.2
 """Largest |eta| of the merged image."""
-SCALE = 20.0
-"""GeV; less than this is little to a network, more is much."""
-
-VIEWS = {
-    "one": ("sum",),
-    "tracker": ("tracker",),
-    "electromagnetic": ("electromagnetic",),
-    "three": ("tracker", "electromagnetic", "hadronic"),
-    "four": CHANNELS,
-}
-"""What a network may be shown: one image with everything added up, or several channels."""
 
 
 def overlap(old: Tensor, new: Tensor) -> Tensor:
@@ -66,23 +55,11 @@ def regrid(image: Tensor, cells: int = CELLS) -> Tensor:
 def _matrices(rows: int, columns: int, cells: int) -> tuple[Tensor, Tensor]:
     def edges(half: float, count: int) -> Tensor:
         line = torch.linspace(-half, half, count + 1, dtype=torch.float64)
-        return (line - line.flip(0)) / 2  # exactly symmetric
+        return (line - mirror(line)) / 2  # exactly symmetric
 
     down = overlap(edges(math.pi, rows), edges(math.pi, cells))
     across = overlap(edges(detectors.REACH, columns), edges(REACH, cells))
     return down, across.T
-
-
-def regrid_nearest(image: Tensor, cells: int = CELLS) -> Tensor:
-    """A slip to beware of: each new cell takes the value of the old cell at its lower corner.
-
-    Rounding down prefers one side, so the step does not commute with the mirror.
-    """
-    rows, columns = image.shape[-2:]
-    row = (torch.arange(cells) * rows / cells).long()
-    inside = (torch.arange(cells) * 2 * REACH / cells + detectors.REACH - REACH) / 2
-    column = (inside * columns / detectors.REACH).long()
-    return image[..., row.to(image.device), :][..., column.to(image.device)]
 
 
 def merge(native: Mapping[str, Tensor]) -> Tensor:
@@ -104,21 +81,6 @@ def merge(native: Mapping[str, Tensor]) -> Tensor:
             image = image / torch.cosh(2 * detectors.REACH * centre).to(image)
         layers.append(regrid(image))
     return torch.cat(layers, 1)
-
-
-def channels(image: Tensor, view: str) -> Tensor:
-    """What a network is shown, log(1 + E / 20 GeV): (N, 4, H, W) -> (N, C, H, W) float32.
-
-    Raises:
-        ValueError: for an unknown view.
-    """
-    if view not in VIEWS:
-        raise ValueError(f"view = {view!r} is none of {', '.join(VIEWS)}")
-    image = image.float()
-    layers = [
-        image.sum(1) if name == "sum" else image[:, CHANNELS.index(name)] for name in VIEWS[view]
-    ]
-    return (torch.stack(layers, 1) / SCALE).log1p()
 
 
 def subsystems(
@@ -152,42 +114,3 @@ def subsystems(
         images = eye.images(particles.where(chosen), len(seen) * seed + k, device)
         native[name] = images[:, channel, None]
     return native
-
-
-def look(
-    particles: Particles, detector: Detector, seed: int, device: torch.device | str | None = None
-) -> Tensor:
-    """The merged image of each event, (n, 4, 16, 16) float16 on the CPU."""
-    return merge(subsystems(particles, detector, seed, device)).half().cpu()
-
-
-def simulate(
-    n: int,
-    strength: float,
-    law: str = "flavour",
-    seed: int = 0,
-    detector: Detector | None = None,
-    device: torch.device | str | None = None,
-) -> tuple[Tensor, Decays]:
-    """Merged images of n collisions of known strength, and their truth.
-
-    The coin that breaks the symmetry falls before the detector; see `violation.batches`.
-
-    Args:
-        n: number of events.
-        strength: of the violation, 0 to 1.
-        law: a name in `violation.LAWS`.
-        seed: of all chance.
-        detector: a default one if not given.
-        device: where the detector is computed; the images come back to the CPU.
-
-    Returns:
-        (n, 4, 16, 16) float16, and the hard objects.
-    """
-    detector = detector or Detector()
-    images, events = [], []
-    start = 1_000_000 * seed  # of the response, one number a batch
-    for number, (particles, truth) in enumerate(batches(n, strength, law, seed)):
-        images.append(look(particles, detector, start + number, device))
-        events.append(truth)
-    return torch.cat(images), Decays.join(events)

@@ -33,6 +33,7 @@ from parity_nb.calorimeters.world.hard_process import Partons
 from parity_nb.calorimeters.world.particles import Particles
 from parity_nb.data import choose
 from parity_nb.statistics import Optimum
+from parity_nb.symmetry import reflect
 
 MASS = 500.0
 """Mass of X, in GeV."""
@@ -154,17 +155,12 @@ def pseudoscalar(events: Decays, law: str = "lepton") -> Tensor:
     return sign * 2 * s * c / (s.square() + c.square())
 
 
-def parity(events: Decays) -> Decays:
-    """The events with all momenta reversed; charge and flavour stay."""
-    return replace(events, momenta=-events.momenta)
-
-
 def mirrored(events: Decays) -> Decays:
     """The events in a mirror across the beam, z -> -z: parity, then half a turn about the beam.
 
     It is what the mirror of images does, eta -> -eta, with azimuths as they are.
     """
-    return replace(events, momenta=events.momenta * events.momenta.new_tensor([1, 1, -1]))
+    return replace(events, momenta=reflect(events.momenta, 2))
 
 
 def mirrored_where(events: Decays, chosen: Tensor) -> Decays:
@@ -260,13 +256,6 @@ def batches(
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         particles = fragment(partons(symmetric[part]), generator, tune)
-        yield (
-            particles_mirrored_where(particles, chosen[part]),
-            mirrored_where(symmetric[part], chosen[part]),
-        )
-
-
-def particles_mirrored_where(particles: Particles, chosen: Tensor) -> Particles:
-    """The particles, with those of the chosen events, (n,), in the mirror eta -> -eta."""
-    sign = torch.where(chosen.to(particles.event.device), -1.0, 1.0)[particles.event]
-    return replace(particles, eta=sign.to(particles.eta) * particles.eta)
+        flipped = chosen[part].to(particles.event.device)[particles.event]
+        eta = torch.where(flipped, particles.eta_flip().eta, particles.eta)
+        yield replace(particles, eta=eta), mirrored_where(symmetric[part], chosen[part])

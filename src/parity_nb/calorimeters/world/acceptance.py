@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from scipy.special import expit, logit
 from torch import Tensor
 
 from parity_nb.calorimeters.world.violation import Decays, mirrored
-from parity_nb.statistics import Quality
+from parity_nb.data import choose
 
 SEEN = 0.1
 """Probability that the lepton or the quark is found where the detector is nearly dead."""
@@ -54,11 +52,10 @@ def efficiency(events: Decays, region: str, seen: float = SEEN) -> Tensor:
     Raises:
         ValueError: for an unknown region, or no probability.
     """
-    if region not in REGIONS:
-        raise ValueError(f"region = {region!r} is none of {', '.join(REGIONS)}")
+    is_dead = choose("region", region, REGIONS)
     if not 0 <= seen <= 1:
         raise ValueError(f"seen = {seen} is not a probability")
-    dead = REGIONS[region](events.eta[:, :2], events.phi[:, :2])
+    dead = is_dead(events.eta[:, :2], events.phi[:, :2])
     return torch.where(dead, seen, 1.0).prod(1)
 
 
@@ -81,28 +78,3 @@ def real_partner(w: Tensor, seed: int = 0) -> Tensor:
     the events that are left, a symmetric world shows x and Px equally often.
     """
     return torch.rand(len(w), generator=torch.Generator().manual_seed(seed)) >= w
-
-
-def quality_given(phi: Tensor, w: Tensor) -> Quality:
-    """The quality of an odd phi against the null hypothesis with pair probability w.
-
-    The model's probability of what was recorded is sigmoid(phi + logit w), that of the null
-    hypothesis is w; the mean of the logarithm of their ratio is Q, and exp(nQ) is an e-value.
-    With w = 1/2 everywhere it is `parity_nb.statistics.quality`.  Where w = 1, Px cannot be seen
-    and the event says nothing.
-
-    Args:
-        phi: odd function on held-out events, (n,).
-        w: pair probabilities, (n,).
-
-    Raises:
-        ValueError: if a w is not above 0 and up to 1.
-    """
-    phi, w = (np.asarray(v, dtype=float) for v in (phi, w))
-    if not ((w > 0) & (w <= 1)).all():
-        raise ValueError("a pair probability of a recorded event lies above 0 and up to 1")
-    ratio = np.where(w < 1, expit(phi + logit(np.minimum(w, 1 - 1e-15))) / w, 1.0)
-    terms = np.log(np.maximum(ratio, 1e-300))
-    n = terms.size
-    error = float(terms.std(ddof=1) / math.sqrt(n))
-    return Quality(float(terms.mean()), error, n, float(np.exp(-max(terms.sum(), 0.0))))
