@@ -31,7 +31,7 @@ def _fail(error: Exception) -> typer.Exit:
 
 @app.command()
 def run(
-    chapter: Annotated[str, typer.Argument(help="such as snails/training")],
+    chapter: Annotated[str, typer.Argument(help="part/name; `parity-nb chapters` lists them")],
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", help="name=value, repeatable")
     ] = None,
@@ -110,7 +110,7 @@ def data(
 
 @app.command()
 def prepare(
-    part: Annotated[str, typer.Argument(help="such as snails")],
+    part: Annotated[str, typer.Argument(help="part of the book")],
     sets: Annotated[list[str], typer.Argument(help="such as dataset=M3,variant=S,images=6000")],
 ) -> None:
     """Make data sets that chapters share beforehand, named by the chapters' parameters."""
