@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
+
+from parity_nb.data import written
 
 BT601 = (0.2989, 0.5870, 0.1140)
 """Weights of red, green and blue in a grey image, as Gibbon (2023) rounds BT.601."""
@@ -115,9 +116,7 @@ class ImageSet:
     def save(self, folder: str | Path) -> Path:
         """Write the set to `folder`; it appears there complete or not at all."""
         folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as making:
-            part = Path(making) / folder.name
+        with written(folder) as part:
             part.mkdir()
             np.save(part / "images.npy", self.images.numpy())
             if len(self.meta.columns):
@@ -129,9 +128,6 @@ class ImageSet:
                 "text": list(self.meta.select_dtypes(exclude=["number", "bool"])),
             }
             (part / "set.json").write_text(json.dumps(about))
-            if folder.exists():
-                folder.rename(Path(making) / "replaced")
-            part.rename(folder)
         return folder
 
     @classmethod
