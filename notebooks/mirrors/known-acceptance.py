@@ -36,14 +36,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 from lightgbm import LGBMRegressor
 from scipy import stats
 from scipy.special import expit
 
-from parity_nb.mirrors import ring
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.statistics import joint_null, mean_test, positive_fraction, quality
+from parity_nb.symmetry import roll_each
 
 # %% tags=["parameters"]
 points: int = 5000  # points on the ring to train on, and as many to test on; 5000 as published
@@ -145,34 +146,100 @@ assert abs(share - (1 + alpha) / 2) < 4 * error
 # The example of the source is a cylinder, as in the middle of a collider experiment.  A point has
 # a height $y$ along it and an azimuth $\phi$ around it.  The symmetry in question is rotation
 # about the axis, so an orbit is a whole circle: all $\phi$ at one $y$.  The detector sees two
-# windows, is nearly blind at their edges (efficiency 0.1), and has a hole in either window.
+# windows, is nearly blind at their edges (efficiency 0.1), and has a hole in either window.  All
+# numbers are those of the authors' notebook.  Maps have 1,024 pixels along $y$ (rows) and $\phi$
+# (columns); boxes are given in 64ths of either axis: first and last cell in $y$, then in $\phi$.
+
+# %% tags=["subject"]
+PIXELS = 1024  # along either axis of a map
+CELLS = 64  # along either axis, in which boxes are given
+WINDOWS = {  # efficiency in each box, later ones over earlier ones; 0 elsewhere
+    (0, 64, 10, 22): 1.0,
+    (0, 64, 42, 54): 1.0,
+    (0, 64, 5, 9): 0.1,
+    (0, 64, 23, 27): 0.1,
+    (0, 64, 37, 41): 0.1,
+    (0, 64, 55, 59): 0.1,
+    (50, 60, 12, 16): 0.0,
+}
+HOLE = (4, 34, 46, 48)  # a dead region that the experimenters do not know of
+
+
+def pixels(first, last):
+    return slice(first * PIXELS // CELLS, last * PIXELS // CELLS)
+
+
+def acceptance(hole):
+    """Efficiency of the detector, (1024, 1024), with or without its unknown hole."""
+    seen = np.zeros((PIXELS, PIXELS))
+    for box, value in (WINDOWS | ({HOLE: 0.0} if hole else {})).items():
+        seen[pixels(*box[:2]), pixels(*box[2:])] = value
+    return seen
+
+
+# %% [markdown]
+# Both holes are real, but the experimenters know of one only; their map of the detector is wrong.
+# Two worlds: in one, nothing depends on $\phi$; in the other, four bright bands wave up and down by
+# 2 % of the height ({numref}`fig-acceptance-ring`).
+
+# %% tags=["subject"]
+BANDS = ((6, 7), (8, 9), (32, 33), (55, 56))  # cells in y, of density 1
+NOISE = 0.02  # density everywhere else
+WAVE = (0.02, 8 * np.pi / 9)  # amplitude, in units of the height, and phase
+
+
+def density(wave):
+    """Density of the points before detection, not normalised: (1024, 1024)."""
+    level = np.zeros((PIXELS, PIXELS))
+    for first, last in BANDS:
+        level[pixels(first, last)] = 1.0
+    if wave:
+        amplitude, phase = WAVE
+        angle = 2 * np.pi * np.arange(PIXELS) / PIXELS
+        up = (np.sin(angle - phase) * amplitude * PIXELS).astype(int)  # no bright row leaves
+        level = roll_each(torch.from_numpy(level.T), torch.from_numpy(up), axis=-1).numpy().T
+    return level + NOISE
+
 
 # %%
-eye = {"no map": np.ones((ring.PIXELS, ring.PIXELS))}
-eye |= {"wrong map": ring.acceptance(hole=False), "right map": ring.acceptance(hole=True)}
-worlds = {"symmetric": ring.world(wave=False), "wave": ring.world(wave=True)}
+eye = {"no map": np.ones((PIXELS, PIXELS))}
+eye |= {"wrong map": acceptance(hole=False), "right map": acceptance(hole=True)}
+worlds = {"symmetric": density(wave=False), "wave": density(wave=True)}
 for name, efficiency_map in eye.items():
     print(f"{name}: {efficiency_map.mean():.3f} of the cylinder is seen")
 
 # %% [markdown]
-# Both holes are real, but the experimenters know of one only; their map of the detector is wrong,
-# and the third map above is the right one.  Two worlds: in one, nothing depends on $\phi$; in the
-# other, four bright bands wave up and down by 2 % of the height ({numref}`fig-acceptance-ring`).
+# Points are drawn from a map by its cumulative sum: first the pixel, then a place within it.  Random
+# numbers are drawn in the authors' order, all pixels, then all heights, then all azimuths.
 
+
+# %%
+def sample(density, n, rng):
+    """Independent points from a map (1024, 1024), which need not be normalised: (n, 2), y and phi."""
+    cumulative = density.ravel().cumsum()
+    pixel = np.searchsorted(cumulative, rng.uniform(0, cumulative[-1], n), side="right")
+    corner = np.stack(np.divmod(pixel, PIXELS), axis=1)
+    return (corner + rng.uniform(size=(2, n)).T) / PIXELS * (1, 2 * np.pi)
+
+
+def look_up(density, x):
+    """Values of a map at points x (n, 2): (n,)."""
+    row, column = (x / (1, 2 * np.pi) * PIXELS).astype(int).T
+    return density[row, column]
+
+
+# %% [markdown]
+# What is recorded is the density times the efficiency:
 
 # %%
 recorded = {world: density * eye["right map"] for world, density in worlds.items()}
 
 
 def observe(world, n, rng):
-    return ring.sample(recorded[world], n, rng)
+    return sample(recorded[world], n, rng)
 
 
-# %% [markdown]
-# And how to draw them:
-
-
-# %%
+# %% tags=["hide-input"]
 def unrolled(ax, x, **options):
     ax.plot(x[:, 1], x[:, 0], ",", color="black", **options)
     ax.set(xlim=(0, 2 * np.pi), ylim=(0, 1), xlabel=r"$\phi$", yticks=[0, 0.5, 1])
@@ -182,7 +249,7 @@ def unrolled(ax, x, **options):
 # %% mystnb={"figure": {"caption": "What the detector records, on the unrolled cylinder: 5,000 points of the symmetric world (left) and of the world with a wave (right). Shaded: where the efficiency is 1 (light) or 0.1 (dark), or zero (white). The dead region in the right window, framed, is missing from the wrong map.", "name": "fig-acceptance-ring"}, "image": {"alt": "Two panels of black dots in two vertical windows with four horizontal bands. In the left panel the bands are level, in the right panel they are tilted. A thin framed box in the right window is empty."}}
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 shade = np.where(eye["right map"] > 0, 1.2 - eye["right map"], np.nan)
-y0, y1, phi0, phi1 = np.array(ring.HOLE) / ring.CELLS
+y0, y1, phi0, phi1 = np.array(HOLE) / CELLS
 for ax, world in zip(axes, worlds, strict=True):
     ax.imshow(
         shade,
@@ -216,11 +283,11 @@ below = {name: np.append(0, efficiency_map.cumsum()) for name, efficiency_map in
 # %%
 def redraw(x, assumed, rng):
     """Partners of points x (n, 2): the same y, another phi, as likely as it is visible."""
-    cumulative, row = below[assumed], (x[:, 0] * ring.PIXELS).astype(int)
-    start, end = cumulative[row * ring.PIXELS], cumulative[(row + 1) * ring.PIXELS]
+    cumulative, row = below[assumed], (x[:, 0] * PIXELS).astype(int)
+    start, end = cumulative[row * PIXELS], cumulative[(row + 1) * PIXELS]
     u, v = rng.uniform(size=(len(x), 2)).T
     pixel = np.searchsorted(cumulative, start + u * (end - start), side="right") - 1
-    phi = (pixel % ring.PIXELS + v) * 2 * np.pi / ring.PIXELS
+    phi = (pixel % PIXELS + v) * 2 * np.pi / PIXELS
     return np.stack([x[:, 0], phi], axis=1)
 
 
@@ -383,7 +450,7 @@ def best(world, name, n=100_000):
     truth = np.log(np.maximum(recorded[world], 1e-12))
     ratio = truth - np.log(np.maximum(eye[name], 1e-12))
     x = observe(world, n, rng)
-    return quality(ring.look_up(ratio, x) - ring.look_up(ratio, redraw(x, name, rng)))
+    return quality(look_up(ratio, x) - look_up(ratio, redraw(x, name, rng)))
 
 
 optimum = {setting: best(*setting) for setting in settings}

@@ -36,28 +36,28 @@
 # `images=0` two to three minutes an epoch and 3.4 GB; a GPU shortens the training.
 
 # %%
+from dataclasses import dataclass
 from zlib import crc32
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from parity_nb.images import ImageSet, normalise, reencode_jpeg, stack, to_grey
-from parity_nb.mirrors.photographs import (
-    LinearOdd,
-    PhotoNet,
-    cut_border,
-    mirror_all_but,
-    photographs,
-    shrink_by,
-    symmetrise_columns,
-    train_and_test,
-)
+from parity_nb.mirrors.data import photographs
 from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm, use_style
 from parity_nb.records import Records, provenance
 from parity_nb.statistics import mean_test, paired, positive_fraction, quality
-from parity_nb.symmetry import Symmetrised, equivariance_error, mirror, mirror_where, parity
+from parity_nb.symmetry import (
+    Symmetrised,
+    equivariance_error,
+    mirror,
+    mirror_where,
+    parity,
+    random_half,
+)
 from parity_nb.training import Recipe, evaluate, fit
 
 # %% tags=["parameters"]
@@ -121,8 +121,119 @@ image_grid(torch.cat([some, mirror(some), small, mirror(small)]), columns=8)
 plt.show()
 
 # %% [markdown]
-# As a *population* they should be symmetric all the same, for heads and lamps turn either way.  Half
-# of the faces are used to find the best linear odd function (explained below), the others to test it.
+# As a *population* they should be symmetric all the same, for heads and lamps turn either way.  To
+# find out we need a function.
+#
+# ## The best linear function
+#
+# The simplest parity-odd function of a picture is a weighted sum of the odd part,
+# $f(x) = w\cdot(x-Px)/2$.  Its weights need no training: mean over standard deviation is largest
+# for $w = C^{-1}m$, where $m$ is the mean of the odd part over the training pictures and $C$ the
+# matrix of its second moments.  A picture has a weight for every pixel of the left half.  The two
+# moments, in float64:
+
+
+# %%
+def left(x):
+    return x[..., : x.shape[-1] // 2]  # the middle column of an odd width has no odd part
+
+
+def odd_half(images):
+    """Left half of x - Px, in units of 255 levels, as rows: (N, C H W/2)."""
+    x = images.float() / 255
+    return left(x - mirror(x)).flatten(1)
+
+
+def moments(images, used):
+    """Mean and second moments of the odd half, in float64 from float32 sums over chunks."""
+    n = int(used.sum())
+    mean, second = torch.zeros(n, dtype=torch.float64), torch.zeros(n, n, dtype=torch.float64)
+    for chunk in images.split(2048):
+        odd = odd_half(chunk)[:, used]
+        mean += odd.sum(0)
+        second += odd.T @ odd
+    return mean / len(images), second / len(images)
+
+
+# %% [markdown]
+# A multiple of the unit matrix keeps $C$ invertible; how much is decided on a fifth of the training
+# pictures, put aside for that.  The moments of both parts are enough to fit either and to judge the
+# fit, so the pictures are read once.
+
+
+# %% tags=["subject"]
+@dataclass(frozen=True)
+class LinearOdd:
+    """f(x) = w . (x - Px) / 2, the best linear function of the pixels that is parity-odd.
+
+    It makes mean over standard deviation on the training images largest, which is also the
+    least-squares fit of the constant 1: w = C^-1 m, where m is the mean of the odd part
+    (x - Px) / 2 and C the matrix of its second moments.  A multiple of the unit matrix is added
+    to C: it is the one that does best on a fifth of the training images, put aside for that.  Where
+    every image is its own mirror image, f is zero.
+
+    Attributes:
+        weights: (C, H, W), itself odd under the mirror.
+        ridge: what was added to C, in units of its mean diagonal element.
+    """
+
+    weights: Tensor
+    ridge: float
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """(N, C, H, W), uint8 or float, to f: (N,)."""
+        return torch.cat(
+            [odd_half(chunk) @ left(self.weights).flatten() for chunk in images.split(2048)]
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        images: Tensor,
+        ridges: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1, 10),
+        columns: Tensor | None = None,
+    ) -> "LinearOdd":
+        """Fit to training images (N, C, H, W).
+
+        Args:
+            images: uint8 or float.
+            ridges: to choose from.
+            columns: which columns may be used, a mask (W,) that is its own mirror image; all of
+                them if not given.
+
+        Raises:
+            ValueError: for fewer than ten images, or a mask that is no mirror image of itself.
+        """
+        if len(images) < 10:
+            raise ValueError(f"{len(images)} images: at least ten are needed to fit and to choose")
+        width = images.shape[-1]
+        columns = torch.ones(width, dtype=torch.bool) if columns is None else columns
+        if not torch.equal(columns, mirror(columns)):
+            raise ValueError("columns must be chosen in pairs: the mask is not its mirror image")
+        used = left(columns.expand(images.shape[1:])).flatten()
+        held, rest = len(images) // 5, len(images) - len(images) // 5
+        # the moments of both parts are enough to fit each, and to judge fits of the first
+        (m1, c1), (m2, c2) = (moments(part, used) for part in images.split([rest, held]))
+        scale = c1.diagonal().mean()
+        if scale == 0:  # every image is its own mirror image there
+            return cls(torch.zeros(images.shape[1:]), max(ridges))
+        unit = torch.eye(len(m1), dtype=m1.dtype)
+        tried = {r: torch.linalg.solve(c1 + r * scale * unit, m1) for r in ridges}
+        best = max(
+            ridges, key=lambda r: float(tried[r] @ m2 / (tried[r] @ c2 @ tried[r] + 1e-300).sqrt())
+        )
+        m, c = (m1 * rest + m2 * held) / len(images), (c1 * rest + c2 * held) / len(images)
+        half = torch.zeros(len(used))
+        half[used] = torch.linalg.solve(c + best * scale * unit, m).float()
+        whole = torch.zeros(images.shape[1:])
+        left(whole)[:] = half.reshape(left(whole).shape)
+        return cls(whole - mirror(whole), best)
+
+
+# %% [markdown]
+# ## Handed faces
+#
+# Half of the faces are used to find the best linear odd function, the others to test it.
 
 
 # %%
@@ -170,9 +281,29 @@ assert middle > 0 and centred.fraction < found_faces.fraction
 # A third of the pictures is for tuning and is never tested; recipe and network were chosen there.
 # Of the rest one fifth is held out, another fifth for another random seed.  A test picture that is
 # an exact copy of a training picture, or of its mirror image, is dropped, by a rule that treats
-# left and right alike.  (Near copies stay.  In CIFAR-10 they are 3.3 % of the official test set
+# left and right alike, for either would be recognised.  (Near copies stay.  In CIFAR-10 they are 3.3 % of the official test set
 # {cite}`barz2020`; learnt by heart, all of them, they could raise a positive fraction of one half
 # by 1.6 points, and no more.)
+
+
+# %%
+def without_copies(test, train):
+    """The test images that are not, bit for bit, a training image or the mirror image of one."""
+    seen = {picture.numpy().tobytes() for picture in train.images}
+    pairs = zip(test.images, mirror(test.images), strict=True)
+    known = [any(view.numpy().tobytes() in seen for view in pair) for pair in pairs]
+    return test[np.flatnonzero(~np.array(known, bool))]
+
+
+def train_and_test(population, seed, images=0):
+    """What networks were tuned on, further training images, and held-out ones: disjoint sets."""
+    if images and images < len(population):
+        kept = np.random.default_rng(2).permutation(len(population))[:images]
+        population = population[np.sort(kept)]
+    rest, tuning = population.split(folds=3, seed=1)  # the same for all seeds
+    train, test = rest.split(fold=seed % 5)
+    return tuning, train, without_copies(test, stack([tuning, train]))
+
 
 # %%
 tuning, more, test = train_and_test(original, seed, images)
@@ -185,6 +316,40 @@ print(f"{train.name}: {len(train)} images to train on, {len(test)} to test on")
 # test what the makers of the set did: *their* cropping, shrinking and compressing lie before it.
 
 
+# %% tags=["subject"]
+def mirror_all_but(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Leave a random `share` of images (N, C, H, W) alone and throw a coin for each other one.
+
+    A share of 1 is the set itself, 0 its control; in between, it is diluted by images without
+    handedness.
+    """
+    others = torch.rand(len(images), generator=generator) >= share
+    return mirror_where(images, others & random_half(len(images), generator))
+
+
+def cut_border(images: Tensor, pixels: int) -> Tensor:
+    """Cut so many pixels off all four sides, the same on each: (N, C, H, W) -> smaller H, W."""
+    return images[..., pixels:-pixels, pixels:-pixels] if pixels else images
+
+
+def shrink_by(images: Tensor, pixels: int) -> Tensor:
+    """Average squares of so many pixels a side: uint8 (N, C, H, W) -> smaller H, W, rounded.
+
+    Raises:
+        ValueError: if the squares do not fill the images, for then left and right would differ.
+    """
+    if images.shape[-1] % pixels or images.shape[-2] % pixels:
+        raise ValueError(f"squares of {pixels} do not fill {images.shape[-2]}x{images.shape[-1]}")
+    if pixels == 1:
+        return images
+    chunks = [nn.functional.avg_pool2d(x.float(), pixels) for x in images.split(4096)]
+    return torch.cat([x.round().to(torch.uint8) for x in chunks])
+
+
+# %% [markdown]
+# In this order:
+
+
 # %%
 def pipeline(x, share=share):
     x = mirror_all_but(x, share, coin)
@@ -195,13 +360,10 @@ def pipeline(x, share=share):
 train, test = (ImageSet(pipeline(s.images), s.meta, s.name) for s in (train, test))
 
 # %% [markdown]
-# ## The best linear function
+# ## The baseline
 #
-# The simplest parity-odd function of a picture is a weighted sum of the odd part,
-# $f(x) = w\cdot(x-Px)/2$.  Its weights need no training: mean over standard deviation is largest
-# for $w = C^{-1}m$, where $m$ is the mean of the odd part over the training pictures and $C$ the
-# matrix of its second moments.  A multiple of the unit matrix keeps $C$ invertible; how much is
-# decided on a fifth of the training pictures.  In two dimensions one can see that nothing beats it:
+# The best linear function of the training pictures is what a network has to beat.  That nothing linear
+# beats it can be seen in two dimensions:
 
 # %%
 toy = torch.tensor([[1.0, 0.3]]) + torch.randn(5000, 2, generator=coin) @ torch.tensor(
@@ -215,7 +377,7 @@ print(f"{ratio:.4f}; the best of 3,601 directions: {(others.mean(0) / others.std
 assert ratio >= (others.mean(0) / others.std(0)).max() - 1e-5
 
 # %% [markdown]
-# For pictures the same, with a weight for every pixel of the left half:
+# For our pictures:
 
 # %%
 linear = LinearOdd.fit(train.images)
@@ -237,7 +399,46 @@ plt.show()
 # ## A network
 #
 # Photographs have an up and a down, so the group is $\{e, P\}$ and nothing else is assumed.  The
-# network is small: three convolutions on the pixels and on the steps between neighbours.
+# network is small and quick: three convolutions on the pixels and on the steps between neighbours.
+
+
+# %% tags=["subject"]
+class PhotoNet(nn.Module):
+    """A small network for photographs, quick on a CPU: (N, 3, H, W) -> (N,); 25,246 weights at 32.
+
+    It sees the pixels and the steps between horizontal neighbours, through a tanh that is steep
+    enough for steps of a few grey levels to count like large ones.  Both go through three
+    convolutions of 3x3 pixels with 16, 32 and 64 channels, each of which halves the resolution
+    and has batch normalisation; one linear layer adds up what is left in 4x4 fields, and another
+    one the mean step of each column.
+
+    Args:
+        width: of the images in pixels; the height may be any.
+    """
+
+    STEEPNESS = 20.0
+    """Of the tanh, for normalised images: it is half way up at steps of about two levels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels, wider in ((6, 16), (16, 32), (32, 64)):
+            layers += [
+                nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wider),
+                nn.ReLU(),
+            ]
+        self.fields = nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64 * 16, 1)
+        )
+        self.profile = nn.Linear(3 * (width - 1), 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N,)."""
+        steps = torch.tanh(self.STEEPNESS * x.diff(dim=-1))
+        both = torch.cat([x, nn.functional.pad(steps, (0, 1))], 1)
+        return (self.fields(both) + self.profile(steps.mean(-2).flatten(1))).squeeze(1)
+
 
 # %%
 torch.manual_seed(seed)
@@ -300,6 +501,21 @@ plt.show()
 
 
 # %%
+def symmetrise_columns(images: Tensor, outer: int = 0, inner: int = 0) -> Tensor:
+    """Take the handedness out of some columns: each becomes the mean of itself and its mirror.
+
+    Args:
+        images: float (N, C, H, W).
+        outer: so many columns at the left edge, and those at the right.
+        inner: all columns but so many at each edge.
+    """
+    width = images.shape[-1]
+    place = torch.arange(width).minimum(mirror(torch.arange(width)))  # 0 at both edges
+    chosen = (place < outer) | (place >= inner if inner else torch.zeros(width, dtype=torch.bool))
+    return torch.where(chosen, (images + mirror(images)) / 2, images)
+
+
+# %%
 def fraction(values):
     """Positive fraction and its error; exactly one half where every value is zero."""
     if not values.any():
@@ -335,7 +551,7 @@ plt.show()
 
 # %%
 column = torch.arange(test.images.shape[-1])
-edge = torch.minimum(column, column.flip(0))
+edge = torch.minimum(column, mirror(column))
 in_columns = {}
 for name, mask in (("outer two columns", edge < 2), ("all but the outer two", edge >= 2)):
     values = LinearOdd.fit(train.images, columns=mask)(test.images)

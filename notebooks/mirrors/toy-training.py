@@ -33,11 +33,14 @@
 from functools import partial
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 
 from parity_nb.data import choose
-from parity_nb.mirrors.toys import TorusNet, toy_set
+from parity_nb.images import ImageSet
+from parity_nb.mirrors.networks import TorusNet
+from parity_nb.mirrors.world import TOYS, draw_images, draw_points, field_set, mirrored
 from parity_nb.networks import NETWORKS
 from parity_nb.plotting import image_grid, signed_histogram, use_style
 from parity_nb.records import Records, provenance
@@ -62,13 +65,67 @@ run = Records.of(
 control = choose("variant", variant, {"S": False, "SLR": True})
 
 # %% [markdown]
+# ## The toy
+#
+# A toy is drawn in two steps: points of the sky, {math}`x + \mathrm{i} y`, and a picture of them.
+# The control has to be mirrored at the first step.  A coin that mirrors finished pictures would
+# hide a drawing that knows left from right; tossed for the points, it lets such a drawing convict
+# itself ({ref}`mirrors/ways-to-be-fooled`).  In a control of fields, half of the triangles of each
+# field are right-handed instead.
+
+
+# %% tags=["subject"]
+def toy_set(name, n, seed=0, control=False):
+    """A toy with known truth.
+
+    Args:
+        name: one of `TOYS`, or "fields".
+        n: number of images, all independent.
+        seed: random seed of the images.
+        control: mirror the points of each image by the toss of a coin, before it is drawn.
+
+    Returns:
+        Grey images with the columns `figure` (whether the image holds a figure) and `mirrored`, or
+        fields of counts.
+
+    Raises:
+        ValueError: for an unknown name, listing the known ones.
+    """
+    if name == "fields":
+        return ImageSet(field_set(n, 0.5 if control else 1.0, seed), name=name)
+    rng = np.random.default_rng([seed, *name.encode(), control])
+    points, has = draw_points(choose("toy", name, TOYS), n, rng)
+    coin = (rng.random(n) < 0.5) & control
+    points = [mirrored(p) if m else p for p, m in zip(points, coin, strict=True)]
+    images = torch.cat([draw_images(points[i : i + 500]) for i in range(0, n, 500)])
+    meta = pd.DataFrame({"figure": has, "mirrored": coin})
+    return ImageSet(images, meta, f"{name} control" if control else name)
+
+
+# %% [markdown]
+# All images are independent: every one has a background of its own.  The last ones are for the
+# test and are not looked at before.
+
+# %%
+population = toy_set(toy, images + tests, seed=seed, control=control)
+train, test = population[:images], population[images:]
+print(f"{population.name}: {len(train)} to train on, {len(test)} to test on")
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The first 24 training images of this page's toy.", "name": "fig-toy-images"}, "image": {"alt": "Three rows of eight small black pictures with white dots; in most of them ten dots lie on a small spiral."}}
+image_grid(train[:24].images)
+plt.show()
+
+# %% [markdown]
 # ## Networks and recipes
 #
 # The image toys take the networks of {ref}`snails/training`: the small `fast` one, the `published`
 # one, which is also that of {cite}`hewson2024chiral` with its ten epochs, and `sharp`, the
 # published network trained our way.  The group is theirs, the mirror and the half turn.  Fields
-# live on a torus and have a network and a group of their own: products of the field with two filters,
-# summed over the torus, and all eight symmetries of the square.
+# live on a torus and have a network and a group of their own: `TorusNet` looks around every point of
+# the field with pairs of circular filters, multiplies their two answers with each other and with the
+# field, and sums over the torus; and the group has all eight symmetries of the square.  That is a
+# three-point function with learned arms, compared with a three-point function that knows the answer in
+# {ref}`mirrors/toys-with-published-numbers`.
 
 # %%
 networks = {**NETWORKS, "sharp": NETWORKS["published"]}
@@ -84,24 +141,9 @@ print(recipe)
 print(group)
 
 # %% [markdown]
-# ## Images
-#
-# All images are independent: every one has a background of its own.  The last ones are for the
-# test and are not looked at before.
-
-# %%
-population = toy_set(toy, images + tests, seed=seed, control=control)
-train, test = population[:images], population[images:]
-print(f"{population.name}: {len(train)} to train on, {len(test)} to test on")
-
-# %% mystnb={"figure": {"caption": "The first 24 training images of this page's toy.", "name": "fig-toy-images"}, "image": {"alt": "Three rows of eight small black pictures with white dots; in most of them ten dots lie on a small spiral."}}
-image_grid(train[:24].images)
-plt.show()
-
-# %% [markdown]
 # ## Training
 #
-# First the audit: for every element $h$ of the group, is $f(hx) = \chi(h) f(x)$, up to the rounding
+# What is trained is the odd part of the network, $f(x)=\sum_h \chi(h)\, g(hx)/|G|$.  First the audit: for every element $h$ of the group, is $f(hx) = \chi(h) f(x)$, up to the rounding
 # of 32-bit numbers?
 
 # %%

@@ -35,9 +35,22 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
+from torch import nn
 
-from parity_nb.mirrors import toys
-from parity_nb.mirrors.toys import TOYS, ThreePoint, TorusNet, Toy, draw_points, toy_set
+from parity_nb.mirrors.networks import TorusNet
+from parity_nb.mirrors.world import (
+    LEGS,
+    PIXELS,
+    RADIUS,
+    SPACING,
+    TOYS,
+    Toy,
+    draw_images,
+    draw_points,
+    field_set,
+    mirrored,
+    spiral,
+)
 from parity_nb.plotting import CYCLE, image_grid, use_style
 from parity_nb.records import Records, load_records, provenance, published
 from parity_nb.statistics import joint_null, positive_fraction
@@ -70,7 +83,8 @@ rng = np.random.default_rng(seed)
 
 # %% mystnb={"figure": {"caption": "Our toys, one a row: a spiral of ten points, one of three, triangles of a tenth of the average distance between points, and triangles of the average distance. In the last row nobody sees that all triangles have the same hand.", "name": "fig-toys-examples"}, "image": {"alt": "Four rows of eight black pictures with white dots; small spirals are visible in the first row, small clumps in the third."}}
 shown = ("SPR-RI-10", "SPR-RI-3", "LH-RI-0.1", "LH-RI-1")
-image_grid(torch.cat([toy_set(name, 8, seed).images for name in shown]))
+few = np.random.default_rng(seed)  # pictures of their own, so that the numbers below stay
+image_grid(torch.cat([draw_images(draw_points(TOYS[name], 8, few)[0]) for name in shown]))
 plt.show()
 
 # %% [markdown]
@@ -79,8 +93,8 @@ plt.show()
 
 # %%
 points, _ = draw_points(TOYS["SPR-RI-10"], 100, rng)
-flipped = toys.draw_images([toys.mirrored(p) for p in points])
-gap = (flipped.int() - mirror(toys.draw_images(points)).int()).abs().max().item()
+flipped = draw_images([mirrored(p) for p in points])
+gap = (flipped.int() - mirror(draw_images(points)).int()).abs().max().item()
 print("drawing commutes with the mirror, to one level:", gap <= 1)
 assert gap <= 1
 
@@ -134,7 +148,7 @@ assert p < 1e-6
 # %% [markdown]
 # Each published value is an average over ten backgrounds with 2,400 test images each, and the
 # quoted errors are binomial for 24,000 independent images.  The controls and flipped sets scatter
-# more than twice as much, to both sides ({ref}`errata <mirrors/errata>`, entry 20).  Something ties the
+# more than twice as much, to both sides ({ref}`errata <mirrors/errata>`, entry 21).  Something ties the
 # images or the repeats together, and the paper does not say what.  Its errors should be read as
 # more than twice as large.
 #
@@ -142,7 +156,7 @@ assert p < 1e-6
 # image?  Their average side is a number of pixels, and so is the longest distance in the image.
 
 # %%
-side, diagonal = 10 * toys.SPACING, 2**0.5 * toys.PIXELS
+side, diagonal = 10 * SPACING, 2**0.5 * PIXELS
 print(f"average side {side:.0f} pixels, diagonal of the image {diagonal:.0f} pixels")
 assert side > diagonal
 
@@ -187,8 +201,8 @@ def evidence_for(shape, z, blur):
     a, b, c = z[:, None, None], z[:, None], z  # all triples, by broadcasting
     s = (c - a) / (shape[2] - shape[0])
     miss = abs(b - a - s * (shape[1] - shape[0]))
-    fits = (abs(s) < toys.RADIUS) & (a != b) & (b != c) & (a != c)
-    weight = 1 / (np.maximum(abs(s), 1e-9) * (toys.PIXELS - 2 * abs(s)) ** 2)
+    fits = (abs(s) < RADIUS) & (a != b) & (b != c) & (a != c)
+    weight = 1 / (np.maximum(abs(s), 1e-9) * (PIXELS - 2 * abs(s)) ** 2)
     return np.sum(fits * weight * np.exp(-(miss**2) / (2 * blur**2))) + 1e-300
 
 
@@ -198,7 +212,7 @@ def evidence_for(shape, z, blur):
 
 # %%
 def oracle(z, blur):
-    shape = toys.spiral(3)
+    shape = spiral(3)
     return np.log(evidence_for(shape, z, blur) / evidence_for(shape.conj(), z, blur))
 
 
@@ -304,7 +318,7 @@ for network in networks:
 # {numref}`fig-toys-fields` shows two fields of either hand.
 
 # %% mystnb={"figure": {"caption": "Fields of counts, white for two or more: two with left-handed triangles only, then two with right-handed ones only.", "name": "fig-toys-fields"}, "image": {"alt": "Four small black pictures, each with about fifty grey or white pixels scattered over it."}}
-example = torch.cat([toys.field_set(2, left, seed) for left in (1.0, 0.0)])
+example = torch.cat([field_set(2, left, seed) for left in (1.0, 0.0)])
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 1.9))
 for ax, field in zip(axes, example, strict=True):
     ax.imshow(field[0], cmap="gray", vmin=0, vmax=2)
@@ -327,7 +341,7 @@ def under_roll(x):
 # Untrained networks will do; this is a matter of the padding alone.
 
 # %%
-sample = toys.field_set(50, seed=seed).double()
+sample = field_set(50, seed=seed).double()
 torch.manual_seed(seed)
 for padding in ("circular", "zeros"):
     f = Symmetrised(TorusNet(padding), dihedral()).double()
@@ -345,12 +359,55 @@ for padding in ("circular", "zeros"):
 # points with those offsets makes a three-point correlation function; the same projection as for every
 # network makes it odd.
 
+
+# %% tags=["subject"]
+class ThreePoint(nn.Module):
+    """The three-point function of somebody who knows how the fields are made.
+
+    Sums X(p) X(p + a) X(p + b) over the torus, where (a, b) are offsets that the legs of a
+    left-handed triangle can have after rounding, each pair with its probability.  Projected on
+    the odd functions it is the best function of three points as long as triangles are few.
+
+    Args:
+        samples: random triangles from which the probabilities are estimated.
+        seed: their random seed.
+    """
+
+    def __init__(self, samples=100_000, seed=0):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        start = rng.random(samples) + 1j * rng.random(samples)
+        turn = np.exp(2j * np.pi * rng.random(samples))
+        ends = (np.rint(start + leg * turn) - np.rint(start) for leg in (LEGS[0], LEGS[1] * 1j))
+        pairs, counts = np.unique(np.stack(list(ends)), axis=1, return_counts=True)
+        self.short = np.unique(pairs[0])
+        reach = int(LEGS[1]) + 1
+        bank = torch.zeros(len(self.short), 1, 2 * reach + 1, 2 * reach + 1)
+        row = np.searchsorted(self.short, pairs[0])
+        column, line = reach + pairs[1].real.astype(int), reach - pairs[1].imag.astype(int)
+        bank[row, 0, line, column] = torch.from_numpy(counts / samples).float()
+        self.register_buffer("bank", bank)
+        self.reach = reach
+
+    def forward(self, x):
+        """(N, 1, 32, 32) -> (N,)."""
+        around = nn.functional.pad(x, [self.reach] * 4, mode="circular")
+        ends = nn.functional.conv2d(around, self.bank)
+        pairs = torch.cat(
+            [x * roll(roll(x, int(a.imag)), -int(a.real), axis=-1) for a in self.short], dim=1
+        )
+        return (pairs * ends).sum((-3, -2, -1))
+
+
+# %% [markdown]
+# How much does it find in fields of left-handed triangles, and in fields with half of each hand?
+
 # %%
 f = Symmetrised(ThreePoint(), dihedral())
 known = {}
 with torch.no_grad():
     for left in (1.0, 0.5):
-        x = toys.field_set(fields, left, seed)
+        x = field_set(fields, left, seed)
         known[left] = torch.cat([f(chunk) for chunk in x.split(25)])
         found = positive_fraction(known[left])
         run.record(

@@ -1,89 +1,21 @@
-"""Sets of photographs, and the simplest odd function: known answers, and every refusal."""
+"""What the chapter on photographs defines: preparing, the simplest odd function, the network."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from chapter_code import chapter_code
 
-from parity_nb import fetch
-from parity_nb.images import ImageSet, to_grey
-from parity_nb.mirrors.photographs import (
-    INKS,
-    LinearOdd,
-    PhotoNet,
-    cut_border,
-    mirror_all_but,
-    photographs,
-    shrink_by,
-    symmetrise_columns,
-    train_and_test,
-    without_copies,
-)
+from parity_nb.images import ImageSet
 from parity_nb.symmetry import Symmetrised, equivariance_error, mirror, parity
+
+code = chapter_code("mirrors/photographs")
 
 
 @pytest.fixture
 def noise():
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (400, 1, 6, 7), generator=generator, dtype=torch.uint8)
-
-
-# --- sets
-
-
-def test_faces_need_no_download():
-    faces = photographs("faces")
-    assert faces.images.shape == (100, 1, 25, 25)
-    assert faces.images.dtype == torch.uint8 and faces.images.max() > 200
-
-
-def test_fashion_joins_both_parts(tmp_path):
-    for part, n in (("train", 3), ("t10k", 2)):
-        fetch.write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.full((n, 28, 28), n, np.uint8))
-        fetch.write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.full(n, 9, np.uint8))
-    fashion = photographs("fashion", tmp_path)
-    assert fashion.images.flatten(1)[:, 0].tolist() == [3, 3, 3, 2, 2]
-    assert set(fashion.meta.label) == {"ankle boot"}
-
-
-def test_animals(tmp_path):
-    fetch.write_idx(tmp_path / "images-idx3-ubyte", np.zeros((2, 28, 28), np.uint8))
-    fetch.write_idx(tmp_path / "labels-idx1-ubyte", np.array([0, 9], np.uint8))
-    assert photographs("animals", tmp_path).meta.label.tolist() == ["bear", "zebra"]
-
-
-def test_cifar(tmp_path):
-    for i, name in enumerate(fetch.CIFAR_FILES):
-        (tmp_path / name).write_bytes(bytes([i]) + bytes(3072))
-    cifar = photographs("cifar-10", tmp_path)
-    assert cifar.images.shape == (6, 3, 32, 32)
-    assert cifar.meta.label[0] == "aeroplane" and cifar.meta.label[5] == "dog"
-
-
-def test_digits_and_their_inks(tmp_path):
-    rows = np.random.default_rng(0).integers(0, 256, (40, 785))
-    rows[:, -1] = np.arange(40) % 10
-    np.savetxt(tmp_path / "mnist_5k.csv", rows, delimiter=",", fmt="%d")
-    plain, inked = photographs("digits", tmp_path), photographs("digits-inked", tmp_path)
-    assert plain.images[3, 0, 0, :5].tolist() == rows[3, :5].tolist()
-    assert plain.meta.label[:3].tolist() == ["0", "1", "2"]
-    strong = (plain.images > 127).float()
-    grey = to_grey(inked.images) / to_grey(inked.images).max()
-    blue = inked.images[:, 2].amax((1, 2)) > 200
-    assert 0 < blue.sum() < len(blue)
-    torch.testing.assert_close(grey[~blue], strong[~blue])
-    torch.testing.assert_close(grey[blue], mirror(strong[blue]))
-
-
-def test_the_inks_are_one_grey():
-    red, blue = (to_grey(torch.tensor(ink, dtype=torch.uint8)[None, :, None, None]) for ink in INKS)
-    assert torch.equal(red, blue)
-
-
-def test_unknown_set():
-    with pytest.raises(ValueError, match=r"dataset = 'snails' is none of: digits, "):
-        photographs("snails")
 
 
 # --- preparing
@@ -94,7 +26,7 @@ def test_tuning_images_are_never_tested_and_test_sets_are_disjoint(noise):
     index.meta["i"] = range(len(noise))
     tuned, tested = [], []
     for seed in range(5):
-        tuning, train, test = train_and_test(index, seed)
+        tuning, train, test = code.train_and_test(index, seed)
         parts = [set(part.meta.i) for part in (tuning, train, test)]
         assert sum(map(len, parts)) == len(set.union(*parts)) == len(noise)
         tuned.append(parts[0])
@@ -104,53 +36,53 @@ def test_tuning_images_are_never_tested_and_test_sets_are_disjoint(noise):
 
 
 def test_fewer_images(noise):
-    assert sum(map(len, train_and_test(ImageSet(noise), 0, images=90))) == 90
+    assert sum(map(len, code.train_and_test(ImageSet(noise), 0, images=90))) == 90
 
 
 def test_copies_of_either_orientation_are_left_out(noise):
     test = ImageSet(torch.cat([noise[:1], mirror(noise[1:2]), noise[10:12]]))
-    left = without_copies(test, ImageSet(noise[:10]))
+    left = code.without_copies(test, ImageSet(noise[:10]))
     assert torch.equal(left.images, noise[10:12])
 
 
 @pytest.mark.parametrize(("share", "mirrored"), [(1, 0), (0.5, 0.25), (0, 0.5)])
 def test_share(noise, share, mirrored):
     many = noise.repeat(10, 1, 1, 1)
-    out = mirror_all_but(many, share, torch.Generator().manual_seed(0))
+    out = code.mirror_all_but(many, share, torch.Generator().manual_seed(0))
     flipped = (out != many).flatten(1).any(1)
     assert torch.equal(out[flipped], mirror(many[flipped]))
     assert flipped.float().mean() == pytest.approx(mirrored, abs=0.04)
 
 
 def test_cut(noise):
-    assert torch.equal(cut_border(noise, 0), noise)
-    assert torch.equal(cut_border(noise, 2), noise[..., 2:4, 2:5])
+    assert torch.equal(code.cut_border(noise, 0), noise)
+    assert torch.equal(code.cut_border(noise, 2), noise[..., 2:4, 2:5])
 
 
 def test_shrink(noise):
     even = noise[..., :6]
-    small = shrink_by(even, 2)
+    small = code.shrink_by(even, 2)
     assert small.shape == (400, 1, 3, 3) and small.dtype == torch.uint8
     assert (small[..., 0, 0] - even[..., :2, :2].float().mean((-1, -2))).abs().max() <= 0.5
-    assert torch.equal(shrink_by(mirror(even), 2), mirror(small))
-    assert torch.equal(shrink_by(even, 1), even)
+    assert torch.equal(code.shrink_by(mirror(even), 2), mirror(small))
+    assert torch.equal(code.shrink_by(even, 1), even)
     with pytest.raises(ValueError, match="do not fill"):
-        shrink_by(noise, 2)
+        code.shrink_by(noise, 2)
 
 
 @pytest.mark.parametrize("width", [6, 7])
 def test_symmetrised_columns(noise, width):
     x = noise[..., :width].float()
     odd = (x - mirror(x)).abs().amax((0, 1, 2)) > 0
-    outer = symmetrise_columns(x, outer=1)
-    inner = symmetrise_columns(x, inner=1)
+    outer = code.symmetrise_columns(x, outer=1)
+    inner = code.symmetrise_columns(x, inner=1)
     for out, still in ((outer, odd[1:-1]), (inner, odd[[0, -1]])):
         remains = (out - mirror(out)).abs().amax((0, 1, 2)) > 0
         assert remains.sum() == still.sum()
         torch.testing.assert_close((out + mirror(out)) / 2, (x + mirror(x)) / 2)
     assert torch.equal(outer[..., 1:-1], x[..., 1:-1])
     assert torch.equal(inner[..., [0, -1]], x[..., [0, -1]])
-    assert torch.equal(symmetrise_columns(x), x)
+    assert torch.equal(code.symmetrise_columns(x), x)
 
 
 # --- the linear function
@@ -167,7 +99,7 @@ def lopsided(n, size, seed=0):
 @pytest.mark.parametrize("size", [8, 9])
 def test_linear_finds_the_optimum(size):
     """White noise and mean m: w is proportional to m, and mean over std is |m| / sigma."""
-    f = LinearOdd.fit(lopsided(20_000, size), ridges=(1e-4,))
+    f = code.LinearOdd.fit(lopsided(20_000, size), ridges=(1e-4,))
     w = f.weights[0] / f.weights[0].abs().max()
     expected = torch.zeros(6, size)
     expected[:, 1], expected[:, -2] = 1, -1
@@ -178,7 +110,7 @@ def test_linear_finds_the_optimum(size):
 
 
 def test_linear_is_odd_in_bytes_and_floats(noise):
-    f = LinearOdd.fit(noise)
+    f = code.LinearOdd.fit(noise)
     assert equivariance_error(f, noise, mirror, torch.neg).relative < 1e-6
     torch.testing.assert_close(f(noise), f(noise.float()))
     assert torch.equal(f.weights, -mirror(f.weights))
@@ -187,32 +119,32 @@ def test_linear_is_odd_in_bytes_and_floats(noise):
 def test_linear_of_a_symmetric_population_is_a_coin(noise):
     coin = torch.rand(400, generator=torch.Generator().manual_seed(1)) < 0.5
     x = torch.where(coin[:, None, None, None], mirror(noise), noise)
-    f = LinearOdd.fit(x[:200])(x[200:])
+    f = code.LinearOdd.fit(x[:200])(x[200:])
     assert 0.35 < (f > 0).float().mean() < 0.65
 
 
 def test_linear_in_some_columns(noise):
     outer = torch.tensor([True, False, False, False, False, False, True])
-    f = LinearOdd.fit(noise, columns=outer)
+    f = code.LinearOdd.fit(noise, columns=outer)
     assert f.weights[..., ~outer].abs().max() == 0 < f.weights[..., outer].abs().min()
 
 
 def test_ridge_is_chosen_where_it_matters():
     """More weights than images: with next to no ridge the function fits its noise."""
-    f = LinearOdd.fit(lopsided(60, 24), ridges=(1e-6, 1.0))
+    f = code.LinearOdd.fit(lopsided(60, 24), ridges=(1e-6, 1.0))
     assert f.ridge == 1.0
 
 
 def test_linear_refusals(noise):
     with pytest.raises(ValueError, match="9 images: at least ten"):
-        LinearOdd.fit(noise[:9])
+        code.LinearOdd.fit(noise[:9])
     with pytest.raises(ValueError, match="not its mirror image"):
-        LinearOdd.fit(noise, columns=torch.tensor([True] + 6 * [False]))
+        code.LinearOdd.fit(noise, columns=torch.tensor([True] + 6 * [False]))
 
 
 def test_linear_of_symmetric_images_is_zero(noise):
-    symmetric = symmetrise_columns(noise.float(), outer=4)
-    assert not LinearOdd.fit(symmetric)(noise).any()
+    symmetric = code.symmetrise_columns(noise.float(), outer=4)
+    assert not code.LinearOdd.fit(symmetric)(noise).any()
 
 
 # --- the network
@@ -221,8 +153,8 @@ def test_linear_of_symmetric_images_is_zero(noise):
 @pytest.mark.parametrize("size", [24, 28, 32])
 def test_photo_net(size):
     torch.manual_seed(0)
-    f = Symmetrised(PhotoNet(size), parity())
+    f = Symmetrised(code.PhotoNet(size), parity())
     x = torch.randn(8, 3, size, size)
     assert equivariance_error(f, x, mirror, torch.neg).relative < 1e-5
     if size == 32:
-        assert f"{sum(p.numel() for p in f.parameters()):,} weights at 32" in PhotoNet.__doc__
+        assert f"{sum(p.numel() for p in f.parameters()):,} weights at 32" in code.PhotoNet.__doc__

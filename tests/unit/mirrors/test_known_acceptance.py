@@ -1,12 +1,13 @@
-"""The gappy ring: the published numbers of its maps, and points that follow a map."""
+"""The gappy ring of the chapter: the published numbers of its maps, and points that follow one."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from chapter_code import chapter_code
 from scipy import stats
 
-from parity_nb.mirrors import ring
+ring = chapter_code("mirrors/known-acceptance")
 
 
 def rng():
@@ -14,17 +15,17 @@ def rng():
 
 
 def test_the_symmetric_world_is_symmetric_and_the_wave_is_not():
-    level = ring.world(wave=False)
+    level = ring.density(wave=False)
     assert (level == level[:, :1]).all()
     assert sorted(set(level[:, 0])) == [ring.NOISE, 1 + ring.NOISE]
     assert (level[:, 0] > 1).sum() == len(ring.BANDS) * ring.PIXELS // ring.CELLS
-    wave = ring.world(wave=True)
+    wave = ring.density(wave=True)
     assert not (wave == wave[:, :1]).all()
     np.testing.assert_allclose(wave.sum(axis=0), level.sum(axis=0))  # no band leaves the map
 
 
 def test_the_wave_has_the_published_height_and_phase():
-    lowest = (ring.world(wave=True) > 1).argmax(axis=0)
+    lowest = (ring.density(wave=True) > 1).argmax(axis=0)
     amplitude, phase = ring.WAVE
     assert lowest.max() - lowest.min() == 2 * int(amplitude * ring.PIXELS)
     top = np.flatnonzero(lowest == lowest.max()).mean() * 2 * np.pi / ring.PIXELS
@@ -48,9 +49,3 @@ def test_points_follow_the_map():
     dim = (ring.look_up(density, x) == 0.1).sum()
     expected = 0.1 * (density == 0.1).sum() / density.sum()
     assert stats.binomtest(dim, len(x), expected).pvalue > 1e-4
-
-
-@pytest.mark.parametrize("bad", [np.ones((2, 2)), np.zeros((1024, 1024)), -np.ones((1024, 1024))])
-def test_bad_maps_are_named(bad):
-    with pytest.raises(ValueError, match="a map is"):
-        ring.sample(bad, 3, rng())

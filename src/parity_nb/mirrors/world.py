@@ -14,13 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from parity_nb.data import choose
-from parity_nb.images import ImageSet
-from parity_nb.symmetry import mirror_vertical, roll
+from parity_nb.symmetry import mirror_vertical
 
 PIXELS = 64
 """Width and height of an image."""
@@ -55,12 +52,6 @@ class Toy:
     scale: float = 0.0
     share: float = 1.0
     flipped: bool = False
-
-    @property
-    def cap(self) -> float:
-        """No function has a larger positive fraction: without a figure, an image is a coin."""
-        asymmetric = 0.0 if self.figure == "none" or self.flipped else self.share
-        return (1 + asymmetric) / 2
 
 
 TOYS = {
@@ -176,35 +167,6 @@ def draw_images(points: list[np.ndarray]) -> Tensor:
     return (255 * mirror_vertical(light)).round().to(torch.uint8)[:, None]
 
 
-def toy_set(name: str, n: int, seed: int = 0, control: bool = False) -> ImageSet:
-    """A toy with known truth.
-
-    Args:
-        name: one of `TOYS`, or "fields".
-        n: number of images, all independent.
-        seed: random seed of the images.
-        control: mirror the points of each image by the toss of a coin, before it is drawn; of
-            fields, half of the triangles of each are right-handed.
-
-    Returns:
-        Grey images, with the columns `figure` (whether the image holds a figure) and `mirrored`;
-        or fields of counts.
-
-    Raises:
-        ValueError: for an unknown name, listing the known ones.
-    """
-    if name == "fields":
-        return ImageSet(field_set(n, 0.5 if control else 1.0, seed), name=name)
-    toy = choose("toy", name, TOYS)
-    rng = np.random.default_rng([seed, *name.encode(), control])
-    points, has = draw_points(toy, n, rng)
-    coin = (rng.random(n) < 0.5) & control
-    points = [mirrored(p) if m else p for p, m in zip(points, coin, strict=True)]
-    meta = pd.DataFrame({"figure": has, "mirrored": coin})
-    images = torch.cat([draw_images(points[i : i + 500]) for i in range(0, n, 500)])
-    return ImageSet(images, meta, f"{name} control" if control else name)
-
-
 # --- fields of triangles on a torus
 
 
@@ -236,67 +198,3 @@ def field_set(n: int, left: float = 1.0, seed: int = 0) -> Tensor:
     which = np.broadcast_to(np.arange(n)[:, None], x.shape)
     np.add.at(counts, (which, 0, FIELD - 1 - y, x), 1)
     return torch.from_numpy(counts)
-
-
-class TorusNet(nn.Module):
-    """A small network for fields: (N, C, 32, 32) -> (N,), of which the first channel is used.
-
-    A three-point function with learned arms: at every point of the field, two circular filters
-    look around, wide enough to see a whole triangle from its corner, and their answers are
-    multiplied with each other and with the field.  The sum over the torus does not change under
-    any roll.  6,948 weights, against 46 million of the convolutional network of Taylor, Craigie
-    and Ting (2023).
-
-    Args:
-        padding: "circular" for a torus; "zeros" is for comparison.
-        pairs: number of pairs of filters.
-    """
-
-    def __init__(self, padding: str = "circular", pairs: int = 12):
-        super().__init__()
-        self.arms = nn.Conv2d(1, 2 * pairs, 17, padding=8, padding_mode=padding, bias=False)
-        self.last = nn.Linear(pairs, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 32, 32) -> (N,)."""
-        x = x[:, :1]
-        first, second = self.arms(x).chunk(2, dim=1)
-        return self.last((x * first * second).sum((-2, -1))).squeeze(1)
-
-
-class ThreePoint(nn.Module):
-    """The three-point function of somebody who knows how the fields are made.
-
-    Sums X(p) X(p + a) X(p + b) over the torus, where (a, b) are offsets that the legs of a
-    left-handed triangle can have after rounding, each pair with its probability.  Projected on
-    the odd functions it is the best function of three points as long as triangles are few.
-
-    Args:
-        samples: random triangles from which the probabilities are estimated.
-        seed: their random seed.
-    """
-
-    def __init__(self, samples: int = 100_000, seed: int = 0):
-        super().__init__()
-        rng = np.random.default_rng(seed)
-        start = rng.random(samples) + 1j * rng.random(samples)
-        turn = _turn(rng, samples)
-        ends = (np.rint(start + leg * turn) - np.rint(start) for leg in (LEGS[0], LEGS[1] * 1j))
-        pairs, counts = np.unique(np.stack(list(ends)), axis=1, return_counts=True)
-        self.short = np.unique(pairs[0])
-        reach = int(LEGS[1]) + 1
-        bank = torch.zeros(len(self.short), 1, 2 * reach + 1, 2 * reach + 1)
-        row = np.searchsorted(self.short, pairs[0])
-        column, line = reach + pairs[1].real.astype(int), reach - pairs[1].imag.astype(int)
-        bank[row, 0, line, column] = torch.from_numpy(counts / samples).float()
-        self.register_buffer("bank", bank)
-        self.reach = reach
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, 32, 32) -> (N,)."""
-        around = nn.functional.pad(x, [self.reach] * 4, mode="circular")
-        ends = nn.functional.conv2d(around, self.bank)
-        pairs = torch.cat(
-            [x * roll(roll(x, int(a.imag)), -int(a.real), axis=-1) for a in self.short], dim=1
-        )
-        return (pairs * ends).sum((-3, -2, -1))
