@@ -54,14 +54,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 from parity_nb.images import ImageSet, resize, to_grey
 from parity_nb.plotting import image_grid, use_style
 from parity_nb.records import Records, provenance, published
-from parity_nb.snails.data.living_sets import (
-    LIVING_SETS,
-    draw_photographs,
-    first_of_each,
-    living_set,
-    living_shells,
-    living_snails,
-)
+from parity_nb.snails.data import living_sets
+from parity_nb.snails.data.living_sets import LIVING_SETS, first_of_each, living_set, living_snails
 from parity_nb.snails.data.rendering import PIXELS
 from parity_nb.snails.files.download import Limits, download, photographs, read_manifest
 from parity_nb.snails.files.inaturalist import from_export
@@ -274,7 +268,7 @@ assert right > 0.85
 # shell in one plain colour.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Simulated photographs with the outline of the shell in white, as the renderer knows it. Slugs have none.", "name": "fig-living-masks"}, "image": {"alt": "Two rows of eight pictures of snails and slugs; a white line runs around each shell."}}
-masks = living_shells(images, seed).images[:, 0] > 127
+masks = living_sets.living_shells(images, seed).images[:, 0] > 127
 fig = image_grid(population.images[:16])
 for ax, mask in zip(fig.axes, masks, strict=False):
     ax.contour(mask, levels=[0.5], colors="white", linewidths=1) if mask.any() else None
@@ -311,7 +305,7 @@ plt.show()
 # fail is worth nothing, so we also ask for the human hand's side, which must fail.
 
 # %%
-drawn = [photo for _, photo in draw_photographs(draws, seed, burst=1)]
+drawn = [photo for _, photo in living_sets.draw_photographs(draws, seed, burst=1)]
 alone = pd.DataFrame([vars(photo) for photo in drawn if photo.hand == "none"])
 for name in ("heading", "roll", "shift", "sun_azimuth"):
     p = float(stats.ks_2samp(alone[name][::2], -alone[name][1::2]).pvalue)
