@@ -41,7 +41,7 @@ from parity_nb.tables import summarise
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records: study (committed) or run (this build)
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("mirrors/digits", globals())
 records = load_evidence("mirrors/handwriting", evidence)
@@ -51,7 +51,7 @@ shown = records.attrs["evidence"]
 # The study uses all of MNIST, with the official 10,000 test digits held out from every seed.  If
 # its records are not there, the runs of this build stand in, and the next line says so.
 
-# %%
+# %% tags=["hide-input"]
 assert len(records), "no records: run mirrors/handwriting first"
 runs = records.drop_duplicates("file")
 counts = runs.groupby(["data", "centred", "loss"]).size().rename("seeds")
@@ -65,7 +65,7 @@ counts.to_frame()
 # deviation over seeds; seeds; held-out digits of each.
 
 
-# %%
+# %% tags=["hide-input"]
 by = ["data", "centred", "loss"]
 
 
@@ -81,7 +81,7 @@ def table(name):
 
 table("positive fraction")
 
-# %%
+# %% tags=["hide-input"]
 table("positive fraction, control")
 
 # %% [markdown]
@@ -90,7 +90,7 @@ table("positive fraction, control")
 # Each run tosses coins of its own for all digits, so the controls are independent and their
 # chi-squares may be added:
 
-# %%
+# %% tags=["hide-input"]
 controls = records[records.name == "positive fraction, control"]
 joint = joint_null(controls.value.astype(float), controls.n.astype(float))
 print(" ".join(f"{100 * v:.2f}" for v in controls.value))
@@ -101,7 +101,7 @@ assert joint > 0.001
 # Does the objective matter, or the first column of pixels?  Runs of one seed share digits and
 # initial weights, so the differences are taken seed by seed: mean and its standard error.
 
-# %%
+# %% tags=["hide-input"]
 wanted = records[records.name == "positive fraction"].astype({"value": float})
 paired = wanted.pivot_table("value", index="seed", columns=["centred", "loss"])
 pairs = {
@@ -123,14 +123,14 @@ for name, (one, other) in pairs.items():
 # together with 95 % (Bonferroni).  A digit is called handed if the interval of *every* seed lies
 # above one half.
 
-# %%
+# %% tags=["hide-input"]
 chosen = records[records.centred & (records.loss == "B")]
 kinds = {"all": "", "lean": ", lean", "upright": ", upright", "alone": ", alone"}
 questions = chosen.name.str.fullmatch(r"positive fraction of \d(, alone)?")
 level = 1 - 0.05 / chosen[questions].name.nunique()
 
 
-# %%
+# %% tags=["hide-input"]
 def answers(digit, kind):
     """All seeds: fractions, and the lowest and highest end of their exact intervals."""
     rows = chosen[chosen.name == f"positive fraction of {digit}{kinds[kind]}"]
@@ -148,7 +148,7 @@ def answers(digit, kind):
 
 found = {(d, kind): answers(d, kind) for d in range(10) for kind in kinds}
 
-# %% mystnb={"figure": {"caption": "Held-out digits with f > 0, each digit and all seeds: network trained on all digits, the lean, the same network on digits sheared upright, and networks trained on one digit alone. Points are means over seeds, bars reach from the lowest to the highest end of the seeds' simultaneous exact intervals. The dashed line is symmetry.", "name": "fig-digits-forest"}, "image": {"alt": "For each digit from 0 to 9 up to four points with error bars; the network's are far above one half for every digit."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Held-out digits with f > 0, each digit and all seeds: network trained on all digits, the lean, the same network on digits sheared upright, and networks trained on one digit alone. Points are means over seeds, bars reach from the lowest to the highest end of the seeds' simultaneous exact intervals. The dashed line is symmetry.", "name": "fig-digits-forest"}, "image": {"alt": "For each digit from 0 to 9 up to four points with error bars; the network's are far above one half for every digit."}}
 figure, ax = plt.subplots(figsize=(7, 3.8))
 for k, kind in enumerate(kinds):
     digits = [d for d in range(10) if len(found[d, kind][0])]
@@ -162,7 +162,7 @@ ax.set(xlabel="digit", ylabel="positive fraction / %", xticks=range(10))
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.15), ncols=4)
 plt.show()
 
-# %%
+# %% tags=["hide-input"]
 handed = [d for d in range(10) if found[d, "all"][1] > 0.5]
 handed_alone = [d for d in range(10) if found[d, "alone"][1] > 0.5]
 asked_alone = [d for d in range(10) if len(found[d, "alone"][0])]
@@ -172,7 +172,7 @@ print(f"handed, trained alone: {handed_alone} of {asked_alone}")
 # %% [markdown]
 # In the order of the means over seeds:
 
-# %%
+# %% tags=["hide-input"]
 means = pd.Series({d: found[d, "all"][0].mean() for d in range(10)}).sort_values(ascending=False)
 print("  ".join(f"{d}: {100 * v:.1f} %" for d, v in means.items()))
 
@@ -181,7 +181,7 @@ print("  ".join(f"{d}: {100 * v:.1f} %" for d, v in means.items()))
 # lean, and the lean alone, one number without a network, is positive for them more often than
 # for the others.
 
-# %%
+# %% tags=["hide-input"]
 symmetric, others = [0, 1, 8], [2, 3, 4, 5, 6, 7, 9]
 lean = {d: found[d, "lean"][0].mean() for d in range(10)}
 print(pd.Series(lean, name="lean").map(lambda v: f"{100 * v:.1f} %").to_string())
@@ -191,7 +191,7 @@ assert np.mean([lean[d] for d in symmetric]) > np.mean([lean[d] for d in others]
 # Is lean all that they have?  What is left of the excess over one half when the same digits are
 # sheared upright, mean over seeds:
 
-# %%
+# %% tags=["hide-input"]
 for d in symmetric:
     excess = [found[d, kind][0].mean() - 0.5 for kind in ("all", "upright")]
     print(f"{d}: {100 * excess[1]:.1f} of {100 * excess[0]:.1f} points")
@@ -209,7 +209,7 @@ for d in symmetric:
 # both networks of a seed are tested on the same digits, so the error is the spread over seeds, if
 # there are several.
 
-# %%
+# %% tags=["hide-input"]
 rows = {}
 for d in asked_alone:
     difference = 100 * (found[d, "alone"][0] - found[d, "all"][0])
@@ -223,7 +223,7 @@ pd.DataFrame(rows).T.round(2).astype({"seeds": int})
 # - The controls, taken together, are what a fair coin gives.
 # - Handwritten digits are handed, and so are those that look symmetric in print.
 
-# %%
+# %% tags=["hide-input"]
 for d, kind in found:
     rows = chosen[chosen.name == f"positive fraction of {d}{kinds[kind]}"]
     if len(rows):
@@ -234,7 +234,7 @@ for d, kind in found:
 run.record("joint p of the controls", joint, n=len(controls))
 saved = run.save()
 
-# %%
+# %% tags=["hide-input"]
 if shown == "study":
     assert handed == list(range(10))
     assert min(found[d, "upright"][1] for d in symmetric) > 0.5

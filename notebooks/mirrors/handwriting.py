@@ -99,7 +99,7 @@ train, test = train_and_test(population, seed)
 train = train[::every]
 print(f"{len(train)} digits to train on, {len(test)} held out")
 
-# %% mystnb={"figure": {"caption": "Ten training digits and, below, their mirror images. The beam of the imaginary collider runs from left to right, the azimuth from top to bottom.", "name": "fig-handwriting-digits"}, "image": {"alt": "The handwritten digits 0 to 9 in a row, white on black, and the same mirrored left to right below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Ten training digits and, below, their mirror images. The beam of the imaginary collider runs from left to right, the azimuth from top to bottom.", "name": "fig-handwriting-digits"}, "image": {"alt": "The handwritten digits 0 to 9 in a row, white on black, and the same mirrored left to right below."}}
 labels = train.meta.digit.to_numpy()
 first = train.images[[int(np.argmax(labels == digit)) for digit in range(10)]]
 image_grid(torch.cat([first, mirror(first)]), columns=10)
@@ -259,7 +259,7 @@ for number, shape in enumerate(shapes):
     for bar in shape:
         segments[number, 0][bars[bar]] = 1
 
-# %% mystnb={"figure": {"caption": "The digits of a seven-segment display.", "name": "fig-handwriting-segments"}, "image": {"alt": "Ten digits made of straight bars."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The digits of a seven-segment display.", "name": "fig-handwriting-segments"}, "image": {"alt": "Ten digits made of straight bars."}}
 image_grid(segments, columns=10)
 plt.show()
 
@@ -480,7 +480,7 @@ for name, (images, held_out) in sets.items():
     print(f"{name}: {found[name]}")
     print(f"{'':>{len(name)}}  Q = {bets[name]}")
 
-# %% mystnb={"figure": {"caption": "The values of f on the held-out digits of S, positive ones in red, and, as an outline, their mirror image.", "name": "fig-handwriting-histogram"}, "image": {"alt": "Histogram of f, nearly all of it red and to the right of zero, with the mirrored outline to the left."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The values of f on the held-out digits of S, positive ones in red, and, as an outline, their mirror image.", "name": "fig-handwriting-histogram"}, "image": {"alt": "Histogram of f, nearly all of it red and to the right of zero, with the mirrored outline to the left."}}
 signed_histogram(scores["S"]).set_ylabel("held-out digits")
 plt.show()
 
@@ -492,7 +492,7 @@ plt.show()
 #
 # Which digits are sure, and which go against the network?
 
-# %% mystnb={"figure": {"caption": "For each digit, among those held out: the one with the largest f, the one with f closest to zero, and the one with the smallest f. Red frames are positive values, white zero, blue negative.", "name": "fig-handwriting-extremes"}, "image": {"alt": "Three rows of ten handwritten digits: upper row in red frames, middle row in white frames, lower row in blue frames."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "For each digit, among those held out: the one with the largest f, the one with f closest to zero, and the one with the smallest f. Red frames are positive values, white zero, blue negative.", "name": "fig-handwriting-extremes"}, "image": {"alt": "Three rows of ten handwritten digits: upper row in red frames, middle row in white frames, lower row in blue frames."}}
 score = scores["S"].numpy()
 order = [
     np.flatnonzero(digit_test == digit)[np.argsort(score[digit_test == digit])]
@@ -507,7 +507,7 @@ plt.show()
 # The whole orbit of one digit shows what the group does: every picture of
 # {numref}`fig-handwriting-orbit` is the same event to the network, or its mirror image.
 
-# %% mystnb={"figure": {"caption": "A held-out 4, as it is and rolled by nine rows, then the half turn of both; below, the mirror images of the four. The values of f are equal in the first row and opposite in the second.", "name": "fig-handwriting-orbit"}, "image": {"alt": "Two rows of four pictures of a digit four, upright, rolled, turned; the upper row in red frames, the lower row, mirrored, in blue ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A held-out 4, as it is and rolled by nine rows, then the half turn of both; below, the mirror images of the four. The values of f are equal in the first row and opposite in the second.", "name": "fig-handwriting-orbit"}, "image": {"alt": "Two rows of four pictures of a digit four, upright, rolled, turned; the upper row in red frames, the lower row, mirrored, in blue ones."}}
 names = ["e", "roll 9", "R180", "roll 9 R180", "P", "roll 9 P", "R180 P", "roll 9 R180 P"]
 x = test.images[order[4][-1:]]
 orbit = torch.cat([cylinder[name].act(x) for name in names])
@@ -623,7 +623,7 @@ answers = {"network": split(score), "lean": split(leans), "network, upright digi
 if lonely:
     answers["network, alone"] = lonely
 
-# %% mystnb={"figure": {"caption": "Held-out digits with f > 0, digit by digit: for the network trained on all digits, for the lean, for that network on digits that were sheared upright, and for networks trained on one digit alone. Bars are exact 68 % intervals; the dashed line is symmetry.", "name": "fig-handwriting-by-digit"}, "image": {"alt": "Points with error bars for each digit from 0 to 9. The network's lie far above one half for all digits, those of the lean are highest for 0, 1, 5 and 8."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Held-out digits with f > 0, digit by digit: for the network trained on all digits, for the lean, for that network on digits that were sheared upright, and for networks trained on one digit alone. Bars are exact 68 % intervals; the dashed line is symmetry.", "name": "fig-handwriting-by-digit"}, "image": {"alt": "Points with error bars for each digit from 0 to 9. The network's lie far above one half for all digits, those of the lean are highest for 0, 1, 5 and 8."}}
 figure, ax = plt.subplots(figsize=(7, 3.8))
 for k, (name, parts) in enumerate(answers.items()):
     rows = [positive_fraction(part) for part in parts.values()]
@@ -661,7 +661,7 @@ for name, few in (("0", [0]), ("1", [1]), ("8", [8]), ("4 and 7", [4, 7])):
 # Where does it look?  The derivative of $f$ with respect to a pixel, times the ink in it, says
 # how $f$ would change if that ink were a little stronger.
 
-# %% mystnb={"figure": {"caption": "Where the network looks, for the held-out digits with the largest f: derivative of f times ink, averaged over 3 by 3 pixels. More ink raises f where it is red and lowers it where it is blue; each picture has its own scale.", "name": "fig-handwriting-ink"}, "image": {"alt": "Ten digits drawn in shades of red and blue on white."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Where the network looks, for the held-out digits with the largest f: derivative of f times ink, averaged over 3 by 3 pixels. More ink raises f where it is red and lowers it where it is blue; each picture has its own scale.", "name": "fig-handwriting-ink"}, "image": {"alt": "Ten digits drawn in shades of red and blue on white."}}
 x = (test.images[[o[-1] for o in order]].float() / 255).requires_grad_()
 networks["S"](x).sum().backward()
 ink = functional.avg_pool2d(x.grad * x, 3, stride=1, padding=1)

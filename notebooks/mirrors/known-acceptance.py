@@ -246,7 +246,7 @@ def unrolled(ax, x, **options):
     ax.grid(False)
 
 
-# %% mystnb={"figure": {"caption": "What the detector records, on the unrolled cylinder: 5,000 points of the symmetric world (left) and of the world with a wave (right). Shaded: where the efficiency is 1 (light) or 0.1 (dark), or zero (white). The dead region in the right window, framed, is missing from the wrong map.", "name": "fig-acceptance-ring"}, "image": {"alt": "Two panels of black dots in two vertical windows with four horizontal bands. In the left panel the bands are level, in the right panel they are tilted. A thin framed box in the right window is empty."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the detector records, on the unrolled cylinder: 5,000 points of the symmetric world (left) and of the world with a wave (right). Shaded: where the efficiency is 1 (light) or 0.1 (dark), or zero (white). The dead region in the right window, framed, is missing from the wrong map.", "name": "fig-acceptance-ring"}, "image": {"alt": "Two panels of black dots in two vertical windows with four horizontal bands. In the left panel the bands are level, in the right panel they are tilted. A thin framed box in the right window is empty."}}
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.4), sharey=True)
 shade = np.where(eye["right map"] > 0, 1.2 - eye["right map"], np.nan)
 y0, y1, phi0, phi1 = np.array(HOLE) / CELLS
@@ -484,7 +484,7 @@ for world, name in settings:
 table = pd.DataFrame(rows).T.rename_axis(["world", "assumed"])
 table.round({"sigma": 1}).round(3).astype(object).fillna("")
 
-# %% mystnb={"figure": {"caption": "Quality Q of each seed (dots), the published value with its error (diamonds), and the best possible value (vertical bars). Left of zero is worse than a coin.", "name": "fig-acceptance-q"}, "image": {"alt": "Five rows of dots on an axis of Q. The symmetric world without a map lies far to the right, the waving world in the middle, and the symmetric world with the right map slightly left of zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Quality Q of each seed (dots), the published value with its error (diamonds), and the best possible value (vertical bars). Left of zero is worse than a coin.", "name": "fig-acceptance-q"}, "image": {"alt": "Five rows of dots on an axis of Q. The symmetric world without a map lies far to the right, the waving world in the middle, and the symmetric world with the right map slightly left of zero."}}
 fig, ax = plt.subplots(figsize=(6.4, 2.9))
 labels = [f"{world}, {name}" for world, name in settings][::-1]
 for y, setting in enumerate(settings[::-1]):
@@ -557,7 +557,7 @@ for world, name in settings[1:]:
     ]
     growth[world, name] = [quality(phi).q for phi in ahead]
 
-# %% mystnb={"figure": {"caption": "Q on the test points after the first k trees, for one seed; dashed, in the same colour, the best possible value. The published setting is the right end, 100 trees.", "name": "fig-acceptance-trees"}, "image": {"alt": "Four curves of Q against the number of trees on a logarithmic axis. Three rise, reach a maximum between ten and sixty trees and fall; the curve of the symmetric world with the right map falls below zero from the start."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Q on the test points after the first k trees, for one seed; dashed, in the same colour, the best possible value. The published setting is the right end, 100 trees.", "name": "fig-acceptance-trees"}, "image": {"alt": "Four curves of Q against the number of trees on a logarithmic axis. Three rise, reach a maximum between ten and sixty trees and fall; the curve of the symmetric world with the right map falls below zero from the start."}}
 fig, ax = plt.subplots()
 for colour, (world, name) in zip(CYCLE, settings[1:], strict=False):
     ax.semilogx(stages, growth[world, name], color=colour, label=f"{world}, {name}")
@@ -613,7 +613,7 @@ for name, results in null.items():
         rate = np.mean(np.array(p) <= 0.05)
         run.record(f"false alarms at 5%, {name}, {kind}", rate, n=null_experiments)
 
-# %% mystnb={"figure": {"caption": "How often the p-value of a symmetric world falls below p: right map (solid) and wrong map (dotted). For an honest test the solid curves follow the diagonal within the band, or, for the e-value, stay below it.", "name": "fig-acceptance-null"}, "image": {"alt": "Step curves of the sign test and the mean test along the diagonal, inside a grey band; the curve of the e-value lies at zero almost to the right end."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often the p-value of a symmetric world falls below p: right map (solid) and wrong map (dotted). For an honest test the solid curves follow the diagonal within the band, or, for the e-value, stay below it.", "name": "fig-acceptance-null"}, "image": {"alt": "Step curves of the sign test and the mean test along the diagonal, inside a grey band; the curve of the e-value lies at zero almost to the right end."}}
 fig, ax = plt.subplots(figsize=(4.6, 4.2))
 band = stats.kstwo.ppf(0.999, null_experiments)
 ax.axline((0, 0), slope=1, color="0.5", linewidth=0.8)

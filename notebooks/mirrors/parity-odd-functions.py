@@ -116,7 +116,7 @@ assert np.array_equal(bathroom_mirror, np.diag([-1, 1, 1]))
 # ({numref}`fig-mirrors-f`).
 
 
-# %% mystnb={"figure": {"caption": "The letter F, its half turn, its mirror image, and the half turn of that. The first two are the same letter turned around; no turn of it gives the other two.", "name": "fig-mirrors-f"}, "image": {"alt": "Four small black and white pictures: the letter F upright, upside down, mirrored left to right, and mirrored top to bottom."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The letter F, its half turn, its mirror image, and the half turn of that. The first two are the same letter turned around; no turn of it gives the other two.", "name": "fig-mirrors-f"}, "image": {"alt": "Four small black and white pictures: the letter F upright, upside down, mirrored left to right, and mirrored top to bottom."}}
 def picture(*rows):
     return torch.tensor([[float(c == "#") for c in row] for row in rows])[None, None]
 
@@ -159,7 +159,7 @@ wu = positive_fraction(-cosine)
 print(f"expected {0.5 - alpha / 4:.3f}, found {wu}")
 assert abs(wu.fraction - (0.5 - alpha / 4)) < 4 * wu.std
 
-# %% mystnb={"figure": {"caption": "A simulated cobalt experiment. Each electron gives one value of the parity-odd number f, minus the cosine of its angle with the nuclear spin. The grey outline is the same histogram in the mirror; the two would agree in a symmetric world.", "name": "fig-mirrors-wu"}, "image": {"alt": "Histogram of f between minus one and one, rising to the right: blue bars below zero are lower than red bars above zero, and the outline of the mirrored histogram falls instead."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A simulated cobalt experiment. Each electron gives one value of the parity-odd number f, minus the cosine of its angle with the nuclear spin. The grey outline is the same histogram in the mirror; the two would agree in a symmetric world.", "name": "fig-mirrors-wu"}, "image": {"alt": "Histogram of f between minus one and one, rising to the right: blue bars below zero are lower than red bars above zero, and the outline of the mirrored histogram falls instead."}}
 signed_histogram(-cosine, bins=40, label=r"$f = -\cos\theta$").legend(loc="upper center")
 plt.show()
 
@@ -407,7 +407,7 @@ for name in "AB":
 # Otherwise they are different functions, as {numref}`fig-mirrors-toy` shows, and each is the
 # one that was foretold.
 
-# %% mystnb={"figure": {"caption": "What the networks learned (solid) and the optimum on paper (dashed). Loss A finds the asymmetry, tanh(mu x), up to a scale that was fitted; loss B finds the log ratio, 2 mu x. Grey: density of the training data and, dotted, of its mirror image. The curves part where there are no data.", "name": "fig-mirrors-toy"}, "image": {"alt": "Two panels of odd curves through the origin. Left, a learned sigmoid-shaped curve lies on a dashed tanh. Right, a learned line lies on a dashed straight line in the range of the data."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the networks learned (solid) and the optimum on paper (dashed). Loss A finds the asymmetry, tanh(mu x), up to a scale that was fitted; loss B finds the log ratio, 2 mu x. Grey: density of the training data and, dotted, of its mirror image. The curves part where there are no data.", "name": "fig-mirrors-toy"}, "image": {"alt": "Two panels of odd curves through the origin. Left, a learned sigmoid-shaped curve lies on a dashed tanh. Right, a learned line lies on a dashed straight line in the range of the data."}}
 x_line = torch.linspace(-3.2, 3.2, 201)[:, None]
 optima = {"A": torch.tanh(mu * x_line), "B": 2 * mu * x_line}
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.3))
@@ -517,7 +517,7 @@ assert memorised.min() > 0.8
 # On the pictures that they were trained on, the trained networks "found" what is not there.  On
 # new pictures {numref}`fig-mirrors-null` tells them apart from the untrained ones no more:
 
-# %% mystnb={"figure": {"caption": "How often the p-value of a symmetric population falls below p. If the test is honest, the curve is the diagonal, up to the band in which 99.9% of honest experiments stay.", "name": "fig-mirrors-null"}, "image": {"alt": "Two step curves, for untrained and trained networks, both close to the diagonal and inside a grey band around it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often the p-value of a symmetric population falls below p. If the test is honest, the curve is the diagonal, up to the band in which 99.9% of honest experiments stay.", "name": "fig-mirrors-null"}, "image": {"alt": "Two step curves, for untrained and trained networks, both close to the diagonal and inside a grey band around it."}}
 figure, ax = plt.subplots(figsize=(4.2, 4.0))
 band = stats.kstwo.ppf(0.999, null_experiments)
 ax.axline((0, 0), slope=1, color="0.5", linewidth=0.8)
@@ -728,7 +728,7 @@ assert leak["second frames"].interval[0] > 0.9 and leak["mirror twins"].interval
 # cylinder that was cut open and unrolled, such as a detector around a beam: rows are azimuth,
 # and a vertical roll is a rotation of the cylinder.
 
-# %% mystnb={"figure": {"caption": "Five pictures: a face, an arrow on the middle row, the same arrow higher up, a mark on the diagonal, and a letter S.", "name": "fig-mirrors-five"}, "image": {"alt": "Five small black and white pictures: a face, an arrow that points left, the same arrow near the top, a square in the upper left corner, and a letter S."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Five pictures: a face, an arrow on the middle row, the same arrow higher up, a mark on the diagonal, and a letter S.", "name": "fig-mirrors-five"}, "image": {"alt": "Five small black and white pictures: a face, an arrow that points left, the same arrow near the top, a square in the upper left corner, and a letter S."}}
 blank = "........."
 arrow_rows = ["...#.....", "..#......", ".#######.", "..#......", "...#....."]
 pictures = {
@@ -779,7 +779,7 @@ visible.replace({True: "visible", False: "-"})
 #
 # {numref}`fig-mirrors-orbit`, the orbit of the mark under D4, shows the blindness at a glance:
 
-# %% mystnb={"figure": {"caption": "The eight copies of the mark under D4: even elements framed in red above, odd ones in blue below. Both rows hold the same four pictures, so their signed sum vanishes for every g.", "name": "fig-mirrors-orbit"}, "image": {"alt": "Two rows of four pictures of a corner mark. The upper row, framed red, and the lower row, framed blue, show the mark in each of the four corners once."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The eight copies of the mark under D4: even elements framed in red above, odd ones in blue below. Both rows hold the same four pictures, so their signed sum vanishes for every g.", "name": "fig-mirrors-orbit"}, "image": {"alt": "Two rows of four pictures of a corner mark. The upper row, framed red, and the lower row, framed blue, show the mark in each of the four corners once."}}
 d4 = groups["dihedral"]
 image_grid(d4.orbit(pictures["mark"]), values=d4.signs, columns=4)
 plt.show()

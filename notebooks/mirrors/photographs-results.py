@@ -42,7 +42,7 @@ from parity_nb.tables import percent, summarise
 # %% tags=["parameters"]
 evidence: str = "study"  # whose records make the tables: study (committed) or run (this build)
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("mirrors/photographs-results", globals())
 this_build = load_records("mirrors/photographs", "run")
@@ -54,7 +54,7 @@ if this_build.empty and committed.empty:
 # Sets of which the committed study has no records yet are shown by the small runs of this build, and
 # the next line counts them.  Rows without a record are left out.
 
-# %%
+# %% tags=["hide-input"]
 lacking = this_build
 if len(committed) and len(this_build):
     lacking = this_build[~this_build.dataset.isin(committed.dataset)]
@@ -69,23 +69,23 @@ print(f"{committed.file.nunique()} runs of {evidence}, {lacking.file.nunique()} 
 # pictures of different seeds are different.  A share of 1 is the set as photographed, 0 its control.
 
 
-# %%
+# %% tags=["hide-input"]
 by = ["dataset", "cut", "shrink", "share"]
 plain = study[study.jpeg == 0]
 untouched = plain[(plain.cut == 0) & (plain.shrink == 1)]
 
 
-# %%
+# %% tags=["hide-input"]
 def column(name):
     """Mean of a number over seeds as text, one row for each combination of `by`."""
     rows = summarise(plain, name, by).set_index(by)
     return pd.Series(map(percent, rows.value, rows.error), rows.index, dtype=object)
 
 
-# %%
+# %% tags=["hide-input"]
 counts = summarise(plain, "positive fraction", by).set_index(by)
 
-# %%
+# %% tags=["hide-input"]
 table = pd.DataFrame(
     {
         "linear": column("linear"),
@@ -104,7 +104,7 @@ table
 # the larger of the paired one and the scatter between seeds.
 
 
-# %%
+# %% tags=["hide-input"]
 def mean_difference(name, **which):
     """Mean over runs of a paired difference, its error, and the number of runs and images."""
     rows = plain[plain.name == name]
@@ -118,7 +118,7 @@ def mean_difference(name, **which):
     return values.mean(), max(inside, between), len(rows), int(rows.n.sum())
 
 
-# %%
+# %% tags=["hide-input"]
 gains = {}
 for key in sorted(key[:3] for key in counts.index if key[3] == 1):
     which = dict(zip(by, key, strict=False))
@@ -132,10 +132,10 @@ for key in sorted(key[:3] for key in counts.index if key[3] == 1):
 #
 # One chi-square p-value for all controls without compression, and each of their values.
 
-# %%
+# %% tags=["hide-input"]
 controls = plain[(plain.share == 0) & plain.name.isin(["positive fraction", "linear"])]
 
-# %%
+# %% tags=["hide-input"]
 joint = {}
 for name, members in controls.groupby("name"):
     joint[name] = joint_null(members.value.astype(float), members.n.astype(float))
@@ -149,7 +149,7 @@ for name, members in controls.groupby("name"):
 # ({numref}`fig-photographs-results-classes`).
 
 
-# %%
+# %% tags=["hide-input"]
 def per_class(dataset, cut=0):
     """Positive fraction and error of each class, over all seeds, in order."""
     rows = plain[(plain.dataset == dataset) & (plain.cut == cut) & (plain.share == 1)]
@@ -161,7 +161,7 @@ def per_class(dataset, cut=0):
     return pd.DataFrame({"p": p, "error": np.sqrt(p * (1 - p) / sums.n)}).sort_values("p")
 
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the network for each class, with binomial errors, over all seeds; the dashed line is no handedness. Filled: the pictures as they are; open: without their two outermost columns and rows, where that was run.", "name": "fig-photographs-results-classes"}, "image": {"alt": "Panels of points with error bars, one panel a data set and one row a class, on an axis of positive fraction."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fraction of the network for each class, with binomial errors, over all seeds; the dashed line is no handedness. Filled: the pictures as they are; open: without their two outermost columns and rows, where that was run.", "name": "fig-photographs-results-classes"}, "image": {"alt": "Panels of points with error bars, one panel a data set and one row a class, on an axis of positive fraction."}}
 panels = [d for d in ("digits", "fashion", "cifar-10", "animals") if len(per_class(d))]
 fig, axes = plt.subplots(
     1, len(panels), figsize=(2.4 * len(panels) + 1, 3.2), sharex=True, squeeze=False
@@ -191,7 +191,7 @@ plt.show()
 # network, on pictures in which either the edges or the middle were made symmetric
 # ({numref}`fig-photographs-results-columns`).
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the fixed networks when only the middle (circles) or only the edges (squares) can still tell left from right: mean over seeds; the bar is the larger of the binomial error and the spread over seeds.", "name": "fig-photographs-results-columns"}, "image": {"alt": "Panels with two curves each against the number of columns at each edge."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fraction of the fixed networks when only the middle (circles) or only the edges (squares) can still tell left from right: mean over seeds; the bar is the larger of the binomial error and the spread over seeds.", "name": "fig-photographs-results-columns"}, "image": {"alt": "Panels with two curves each against the number of columns at each edge."}}
 fig, axes = plt.subplots(
     1, len(panels), figsize=(2.4 * len(panels) + 1, 2.8), sharey=True, squeeze=False
 )
@@ -216,10 +216,10 @@ plt.show()
 # %% [markdown]
 # And without any network, linear functions that may use only some of the columns, against the whole:
 
-# %%
+# %% tags=["hide-input"]
 names = ["linear", "linear, outer two columns", "linear, all but the outer two"]
 
-# %%
+# %% tags=["hide-input"]
 parts = {name: summarise(plain[plain.share == 1], name, by).set_index(by) for name in names}
 pd.DataFrame(
     {
@@ -244,7 +244,7 @@ pd.DataFrame(
 # traces?  Averaging squares of pixels removes the detail:
 
 
-# %%
+# %% tags=["hide-input"]
 def left_over(name):
     """Mean over seeds and standard deviations above one half of all seeds together, by shrink."""
     rows = summarise(plain[(plain.cut == 2) & (plain.share == 1)], name, ["shrink"])
@@ -252,7 +252,7 @@ def left_over(name):
     return rows.assign(sigma=sigma).set_index("shrink")[["value", "error", "sigma", "runs"]]
 
 
-# %%
+# %% tags=["hide-input"]
 left = {name: left_over(name) for name in ("linear", "positive fraction")}
 pd.concat(left, axis="columns")
 
@@ -263,7 +263,7 @@ pd.concat(left, axis="columns")
 #
 # Colour minus grey on the same pictures, two networks of the same kind trained alike:
 
-# %%
+# %% tags=["hide-input"]
 colour = {}
 for key in gains:
     which = dict(zip(by, key, strict=False))
@@ -284,11 +284,11 @@ for key in gains:
 # A fixed network obeys $\tfrac12 + q(p-\tfrac12)$; each run has tested it.  Networks that were
 # *trained* on the diluted set have less to learn from:
 
-# %%
+# %% tags=["hide-input"]
 retrained = summarise(untouched, "positive fraction", ["dataset", "share"])
 whole = retrained[retrained.share == 1].set_index("dataset")
 
-# %%
+# %% tags=["hide-input"]
 losses = {}
 for row in retrained[(retrained.share > 0) & (retrained.share < 1)].itertuples():
     full = whole.loc[row.dataset]
@@ -304,7 +304,7 @@ for row in retrained[(retrained.share > 0) & (retrained.share < 1)].itertuples()
 # The snails of the source went from 70.7 % to 58.8 % when slugs were added.  If the slugs were
 # symmetric and the network had lost nothing, the share of snails would follow:
 
-# %%
+# %% tags=["hide-input"]
 snails = published("gibbon2023snails").set_index("name")
 p, diluted = (snails.loc[name] for name in ("L2 S", "L5 S"))
 q = (diluted.value - 50) / (p.value - 50)
@@ -318,11 +318,11 @@ run.record("snails in the source's diluted set, at least", q, error)
 # Controls whose coin was thrown before the compression.  Only a fraction well above one half is a
 # detection; it convicts JPEG, since without it the same controls show nothing.
 
-# %%
+# %% tags=["hide-input"]
 jpeg = study[(study.jpeg > 0) & (study.share == 0) & (study.name == "positive fraction")]
 compressed = summarise(jpeg, "positive fraction", ["dataset", "jpeg"])
 
-# %%
+# %% tags=["hide-input"]
 for row in compressed.itertuples():
     sigmas = (2 * row.value - 1) * np.sqrt(row.n * row.runs)
     print(
@@ -333,10 +333,10 @@ for row in compressed.itertuples():
 # %% [markdown]
 # The same for the linear function, which every run on an unchanged set has tried on some of it.
 
-# %%
+# %% tags=["hide-input"]
 tried = untouched[untouched.name.str.startswith("linear, coin before JPEG")]
 
-# %%
+# %% tags=["hide-input"]
 rows = {}
 for (dataset, name), members in tried.groupby(["dataset", "name"]):
     n = members.n.astype(float)
@@ -354,7 +354,7 @@ convicted.round(1)
 #
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for (dataset, cut, shrink, share), row in counts.iterrows():
     error = np.nanmax([row.error, row.spread])
     name = f"{dataset}, cut {cut}, shrunk by {shrink}, share {share:g}"
@@ -373,7 +373,7 @@ saved = run.save()
 # network is better than the linear function, as handed in grey as in colour, and lives at the
 # edges, so that little is left without them; and compression convicts where the text says so.
 
-# %%
+# %% tags=["hide-input"]
 for name, p in joint.items():
     assert p > 0.001, name
 
@@ -386,7 +386,7 @@ def excess(name, dataset):
     return ((2 * rows.value.astype(float) - 1) * n).sum() / n.sum() ** 0.5
 
 
-# %%
+# %% tags=["hide-input"]
 sets = {key[0] for key in gains if evidence == "study" and len(committed)}
 sets &= set(committed.dataset) if sets else set()  # what small runs found is not evidence
 for dataset in {"digits", "fashion"} & sets:
@@ -397,7 +397,7 @@ if "digits-inked" in sets:
 if "digits" in sets:
     assert (convicted.loc["digits"] > 5).all()
 
-# %%
+# %% tags=["hide-input"]
 if "cifar-10" in sets:
     value, error, _, _ = gains["cifar-10", 0, 1]
     assert value > 5 * error

@@ -112,7 +112,7 @@ for s in (original, faces):
 # No face here is its own mirror image, nor nearly: the light comes from somewhere, and few people
 # look straight into a camera ({numref}`fig-photographs-set`).
 
-# %% mystnb={"figure": {"caption": "Eight pictures of the set that this page looks at, their mirror images, eight faces, and their mirror images.", "name": "fig-photographs-set"}, "image": {"alt": "Four rows of eight small pictures: two rows from the data set, the second mirrored, and two rows of faces, the second mirrored."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Eight pictures of the set that this page looks at, their mirror images, eight faces, and their mirror images.", "name": "fig-photographs-set"}, "image": {"alt": "Four rows of eight small pictures: two rows from the data set, the second mirrored, and two rows of faces, the second mirrored."}}
 some = original.images[:: max(1, len(original) // 8)][:8]
 side = some.shape[-1]
 small = torch.nn.functional.interpolate(faces.images[:8], size=(side, side))
@@ -386,7 +386,7 @@ found_linear = positive_fraction(f_linear)
 print(f"ridge {linear.ridge:g}; {found_linear}")
 assert equivariance_error(linear, test.images[:500], mirror, torch.neg).relative < 1e-5
 
-# %% mystnb={"figure": {"caption": "The weights of the best linear odd function, averaged over colours: a picture counts as positive if it is brighter where the map is red than where it is blue. The map is odd by construction.", "name": "fig-photographs-weights"}, "image": {"alt": "Map of red and blue pixels, antisymmetric about the vertical middle line."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The weights of the best linear odd function, averaged over colours: a picture counts as positive if it is brighter where the map is red than where it is blue. The map is odd by construction.", "name": "fig-photographs-weights"}, "image": {"alt": "Map of red and blue pixels, antisymmetric about the vertical middle line."}}
 weights = linear.weights.mean(0)
 fig, ax = plt.subplots(figsize=(3.6, 3.2))
 shown = ax.imshow(weights, cmap=SIGNED, norm=signed_norm(weights))
@@ -465,7 +465,7 @@ print("        ", quality(f))
 gain = paired(f, f_linear)
 print("network minus linear:", gain)
 
-# %% mystnb={"figure": {"caption": "The values of the network on the test pictures, and the histogram's own mirror image as an outline.", "name": "fig-photographs-histogram"}, "image": {"alt": "Histogram of f on the test pictures, blue below zero and red above, with its mirror image as an outline."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The values of the network on the test pictures, and the histogram's own mirror image as an outline.", "name": "fig-photographs-histogram"}, "image": {"alt": "Histogram of f on the test pictures, blue below zero and red above, with its mirror image as an outline."}}
 signed_histogram(f)
 plt.show()
 
@@ -481,7 +481,7 @@ for label in sorted(set(test.meta.label)):
     if (f[chosen] != 0).any():
         classes[label] = positive_fraction(f[chosen])
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the network for each class of test pictures, with 68 % intervals. The dashed line is a class without handedness.", "name": "fig-photographs-classes"}, "image": {"alt": "Points with error bars, one row a class, on an axis of positive fraction in per cent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fraction of the network for each class of test pictures, with 68 % intervals. The dashed line is a class without handedness.", "name": "fig-photographs-classes"}, "image": {"alt": "Points with error bars, one row a class, on an axis of positive fraction in per cent."}}
 ordered = sorted(classes, key=lambda name: classes[name].fraction)
 low, high = zip(*(classes[name].interval for name in ordered), strict=True)
 fig, ax = plt.subplots(figsize=(5.2, 0.28 * len(ordered) + 1))
@@ -532,7 +532,7 @@ depths = [k for k in (1, 2, 4, 8, 12) if k < half]
 without_outer = [with_columns(outer=k) for k in depths]
 only_outer = [with_columns(inner=k) for k in depths]
 
-# %% mystnb={"figure": {"caption": "Positive fraction of the fixed network when the outer columns are made symmetric, so that only the middle can tell (circles), and when all others are, so that only the edges can (squares). The dotted line is the untouched picture, the dashed one no handedness.", "name": "fig-photographs-columns"}, "image": {"alt": "Two curves against the number of columns at each edge: one falls and the other rises."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Positive fraction of the fixed network when the outer columns are made symmetric, so that only the middle can tell (circles), and when all others are, so that only the edges can (squares). The dotted line is the untouched picture, the dashed one no handedness.", "name": "fig-photographs-columns"}, "image": {"alt": "Two curves against the number of columns at each edge: one falls and the other rises."}}
 fig, ax = plt.subplots()
 for name, marker, values in (("middle only", "o", without_outer), ("edges only", "s", only_outer)):
     heights, errors = 100 * np.array(values).T

@@ -356,7 +356,7 @@ assert as_it_is[0] < best["Gaussian"].mean_over_std - 3 * as_it_is[1]
 # {numref}`fig-testing-optima` shows what they learned.  One scale suits both losses if loss B is
 # shown as $\tanh(\varphi/2)$ and loss A multiplied by $c$: then both should be $a(x)$.
 
-# %% mystnb={"figure": {"caption": "Four populations. Grey: density, and, dotted, its mirror image. Black, dashed: the asymmetry a. Colours: what networks made of it, trained with loss A (times its fitted scale) and with loss B (as a hyperbolic tangent). Curves part where there are few data.", "name": "fig-testing-optima"}, "image": {"alt": "Four panels. In each a grey density, its dotted mirror image, a dashed odd curve, and two coloured curves which follow it: a sigmoid, a straight line, a step, and a curve that stays near zero up to two and then jumps to one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Four populations. Grey: density, and, dotted, its mirror image. Black, dashed: the asymmetry a. Colours: what networks made of it, trained with loss A (times its fitted scale) and with loss B (as a hyperbolic tangent). Curves part where there are few data.", "name": "fig-testing-optima"}, "image": {"alt": "Four panels. In each a grey density, its dotted mirror image, a dashed odd curve, and two coloured curves which follow it: a sigmoid, a straight line, a step, and a curve that stays near zero up to two and then jumps to one."}}
 figure, axes = plt.subplots(2, 2, figsize=(7.6, 5.2))
 for i, (ax, (name, population)) in enumerate(zip(axes.flat, populations.items(), strict=True)):
     x = np.linspace(*np.clip(population.support[[0, -1]], -4.2, 4.2), 400)
@@ -500,7 +500,7 @@ for n in sizes:
         ]
         simulated[n, strength] = {t: np.mean([f[t] for f in fired]) for t in tests}
 
-# %% mystnb={"figure": {"caption": "Probability of a detection at five standard deviations by each test, against the strength of the asymmetry in units of what one expects the mean test to show. Lines: on paper, for 10,000 items. Points: simulated experiments with 1,000, 10,000 and 100,000 held-out items, with binomial errors.", "name": "fig-testing-power"}, "image": {"alt": "Three rising S-shaped curves, one for each test, with points on them. The curve of the mean test crosses one half at five, that of the e-value at 5.5, that of the count at 6.3."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Probability of a detection at five standard deviations by each test, against the strength of the asymmetry in units of what one expects the mean test to show. Lines: on paper, for 10,000 items. Points: simulated experiments with 1,000, 10,000 and 100,000 held-out items, with binomial errors.", "name": "fig-testing-power"}, "image": {"alt": "Three rising S-shaped curves, one for each test, with points on them. The curve of the mean test crosses one half at five, that of the e-value at 5.5, that of the count at 6.3."}}
 figure, ax = plt.subplots(figsize=(6.4, 3.8))
 strengths = np.linspace(3.6, 8, 80)
 for test, colour in zip(tests, plt.rcParams["axes.prop_cycle"].by_key()["color"], strict=False):
@@ -663,7 +663,7 @@ for name, objective in losses.items():
 # %% [markdown]
 # Every network "found" something in its training items.  The held-out ones decide:
 
-# %% mystnb={"figure": {"caption": "How often the p-value of a complete analysis of a symmetric population falls below p. Uniform p-values follow the diagonal, up to the band in which 99.9% of honest experiments stay; a bound must not rise above it.", "name": "fig-testing-null"}, "image": {"alt": "Two panels, for loss A and loss B, each with step curves. Those of the count and of the mean follow the diagonal within a grey band. Those of the two e-values stay far below it and jump near one."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often the p-value of a complete analysis of a symmetric population falls below p. Uniform p-values follow the diagonal, up to the band in which 99.9% of honest experiments stay; a bound must not rise above it.", "name": "fig-testing-null"}, "image": {"alt": "Two panels, for loss A and loss B, each with step curves. Those of the count and of the mean follow the diagonal within a grey band. Those of the two e-values stay far below it and jump near one."}}
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.8), sharey=True)
 uniform, bounds = list(null["A"])[:2], list(null["A"])[2:5]
 band = stats.kstwo.ppf(0.999, analyses)

@@ -174,7 +174,7 @@ found = positive_fraction(f)
 significance = (f.mean() / f.std() * len(f) ** 0.5).item()
 print(found)
 
-# %% mystnb={"figure": {"caption": "Values of f on the test images of this page's toy; the outline is the mirror image of the histogram.", "name": "fig-toy-histogram"}, "image": {"alt": "Histogram of f with blue bars below zero and red bars above, and its mirror image as an outline."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Values of f on the test images of this page's toy; the outline is the mirror image of the histogram.", "name": "fig-toy-histogram"}, "image": {"alt": "Histogram of f with blue bars below zero and red bars above, and its mirror image as an outline."}}
 signed_histogram(f).legend()
 plt.show()
 

@@ -63,7 +63,7 @@ images: int = 500  # images of each toy that the bounds are worked out from
 fields: int = 300  # fields that the three-point function is tried on
 seed: int = 0  # random seed of images and fields
 
-# %%
+# %% tags=["hide-input"]
 use_style()
 run = Records.of("mirrors/toys-with-published-numbers", globals())
 this_build = load_records("mirrors/toy-training", "run")
@@ -81,7 +81,7 @@ rng = np.random.default_rng(seed)
 # {numref}`fig-toys-examples` shows ours.  The paper does not say what turn, shape or radius its
 # figures have, so ours are other figures, and a comparison is **not a test of reproduction**.
 
-# %% mystnb={"figure": {"caption": "Our toys, one a row: a spiral of ten points, one of three, triangles of a tenth of the average distance between points, and triangles of the average distance. In the last row nobody sees that all triangles have the same hand.", "name": "fig-toys-examples"}, "image": {"alt": "Four rows of eight black pictures with white dots; small spirals are visible in the first row, small clumps in the third."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Our toys, one a row: a spiral of ten points, one of three, triangles of a tenth of the average distance between points, and triangles of the average distance. In the last row nobody sees that all triangles have the same hand.", "name": "fig-toys-examples"}, "image": {"alt": "Four rows of eight black pictures with white dots; small spirals are visible in the first row, small clumps in the third."}}
 shown = ("SPR-RI-10", "SPR-RI-3", "LH-RI-0.1", "LH-RI-1")
 few = np.random.default_rng(seed)  # pictures of their own, so that the numbers below stay
 image_grid(torch.cat([draw_images(draw_points(TOYS[name], 8, few)[0]) for name in shown]))
@@ -120,13 +120,13 @@ def share(code):
 # %% [markdown]
 # The published table with the bound:
 
-# %%
+# %% tags=["hide-input"]
 table = theirs[theirs.place == "Table I"].set_index("name")
 codes = [name.removesuffix(" S") for name in table.index if name.endswith(" S")]
 bound = pd.DataFrame({"published / %": [table.value[f"{c} S"] for c in codes]}, index=codes)
 bound["largest possible / %"] = [50 + 50 * share(c) for c in codes]
 
-# %%
+# %% tags=["hide-input"]
 errors = np.array([table.error[f"{c} S"] for c in codes])
 bound["excess / errors"] = (bound.iloc[:, 0] - bound.iloc[:, 1]) / errors
 bound.sort_values("excess / errors", ascending=False).head(4).round(2)
@@ -255,7 +255,7 @@ assert knows["SPR-RI-3", 0.03].interval[0] > max(0.85, knows["SPR-RI-3", 1.0].in
 # our small network, which first averages the picture down to 20 pixels.  A row a toy and variant:
 
 
-# %%
+# %% tags=["hide-input"]
 def printed(network):
     """One row a toy and variant: published and ours, or nothing if there are no records."""
     mine = ours[ours.network == network] if len(ours) else ours
@@ -277,7 +277,7 @@ def printed(network):
 # %% [markdown]
 # The table holds what has been run.
 
-# %%
+# %% tags=["hide-input"]
 networks = [n for n in ("published", "sharp", "fast") if len(ours) and n in set(ours.network)]
 comparison = pd.concat([printed(n) for n in networks]) if networks else pd.DataFrame()
 comparison.set_index(["network", "toy", "variant"]) if networks else "not yet run"
@@ -298,7 +298,7 @@ comparison.set_index(["network", "toy", "variant"]) if networks else "not yet ru
 #
 # The sets that should show nothing, judged together:
 
-# %%
+# %% tags=["hide-input"]
 joint = {}
 for network in networks:
     members = ours[(ours.network == network) & (ours.name == "positive fraction")]
@@ -317,7 +317,7 @@ for network in networks:
 # holds 16 right triangles with legs of 4 and 8 pixels, all left-handed in the full signal.
 # {numref}`fig-toys-fields` shows two fields of either hand.
 
-# %% mystnb={"figure": {"caption": "Fields of counts, white for two or more: two with left-handed triangles only, then two with right-handed ones only.", "name": "fig-toys-fields"}, "image": {"alt": "Four small black pictures, each with about fifty grey or white pixels scattered over it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Fields of counts, white for two or more: two with left-handed triangles only, then two with right-handed ones only.", "name": "fig-toys-fields"}, "image": {"alt": "Four small black pictures, each with about fifty grey or white pixels scattered over it."}}
 example = torch.cat([field_set(2, left, seed) for left in (1.0, 0.0)])
 fig, axes = plt.subplots(1, 4, figsize=(7.2, 1.9))
 for ax, field in zip(axes, example, strict=True):
@@ -431,7 +431,7 @@ reach = per_field * 1000**0.5
 reach_error = 1000**0.5 * ((1 + per_field**2 / 2) / fields) ** 0.5
 run.record("significance of the three-point function", reach, reach_error, fields, "sigma")
 
-# %% mystnb={"figure": {"caption": "Significance with 1,000 test fields against the number of training fields, for our small network with circular padding and with zeros: mean over seeds, and their spread. The dashed line is the three-point function, which needs no training because it was told the recipe.", "name": "fig-toys-fields-curve"}, "image": {"alt": "Significance against the number of training fields on a logarithmic axis, with a dashed horizontal line for the three-point function."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Significance with 1,000 test fields against the number of training fields, for our small network with circular padding and with zeros: mean over seeds, and their spread. The dashed line is the three-point function, which needs no training because it was told the recipe.", "name": "fig-toys-fields-curve"}, "image": {"alt": "Significance against the number of training fields on a logarithmic axis, with a dashed horizontal line for the three-point function."}}
 fig, ax = plt.subplots()
 ax.axhline(reach, color="black", linestyle="--", linewidth=1, label="three-point function")
 for colour, network in zip(CYCLE, ("torus", "torus-zeros"), strict=False):
@@ -465,7 +465,7 @@ plt.show()
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for network in networks:
     rows = summarise(ours[ours.network == network], "positive fraction", ["toy", "variant"])
     for r in rows.itertuples():
@@ -485,13 +485,13 @@ saved = run.save()
 #   trained: how sharp a picture must be, and how far a network on the torus still is from the best.
 # - On a torus, padding with zeros breaks the symmetry under rolls; circular padding keeps it.
 
-# %%
+# %% tags=["hide-input"]
 worst = bound["excess / errors"].idxmax()
 assert worst == "SPR-RI-5-1%" and bound["excess / errors"].max() > 20
 assert reach > 10
 assert all(p > 0.001 for p in joint.values())
 
-# %%
+# %% tags=["hide-input"]
 if "fast" in networks:
     signal = ours[
         (ours.toy == "SPR-RI-10") & (ours.variant == "S") & (ours.name == "positive fraction")
@@ -499,7 +499,7 @@ if "fast" in networks:
     signal = signal[signal.network == "fast"]
     assert evidence != "study" or (signal.value.astype(float) > 0.6).all()
 
-# %%
+# %% tags=["hide-input"]
 if evidence == "study" and {"published", "fast"} <= set(networks):
     letter = ours[(ours.network == "published") & (ours.name == "positive fraction")]
     letter = letter.set_index("toy").value.astype(float)

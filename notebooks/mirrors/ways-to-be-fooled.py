@@ -431,7 +431,7 @@ compare("control mirrored last", believed[coin_last], believed[coin_first])
 # Nine experiments, {numref}`fig-fooled-rates`: red is the fault, blue the repair, and the black
 # stroke what the rate should be.
 
-# %% mystnb={"figure": {"caption": "How often an asymmetry is detected where there is none, with a fault (red) and after its repair (blue), and the nominal rate (black strokes: one in twenty, but one half where the question is which side a network favours).", "name": "fig-fooled-rates"}, "image": {"alt": "A chart with one row for each fault. Red points lie between ten and a hundred per cent, blue points on or below black strokes at five per cent, in one row at fifty."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "How often an asymmetry is detected where there is none, with a fault (red) and after its repair (blue), and the nominal rate (black strokes: one in twenty, but one half where the question is which side a network favours).", "name": "fig-fooled-rates"}, "image": {"alt": "A chart with one row for each fault. Red points lie between ten and a hundred per cent, blue points on or below black strokes at five per cent, in one row at fifty."}}
 summary = pd.DataFrame(lines).T
 figure, ax = plt.subplots(figsize=(7.2, 3.9))
 rows = np.arange(len(summary))[::-1]
