@@ -48,11 +48,10 @@ from parity_nb.neutrinos.data import Events, domain
 from parity_nb.neutrinos.methods import (
     compared,
     logits_of,
-    stage_of,
     train_classifier,
     weighted_cross_entropy,
 )
-from parity_nb.neutrinos.networks import CLASSES, NETWORKS, keras_start
+from parity_nb.neutrinos.networks import CLASSES, FULL_SCALE, NETWORKS, keras_start
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.statistics import accuracy, roc_area
@@ -356,14 +355,14 @@ def train_as_printed(net, both, recipe, seed=0):
 # ## Done right
 #
 # The class loss uses labels of the source alone; the domain loss uses all events with their own domains;
-# both heads see the same features; and the strength rises from zero, so that the features mean something
-# before anybody quarrels about them.
+# both heads see the same features; and the strength rises from zero {cite}`ganin2016`, so that the features mean
+# something before anybody quarrels about them.
 # Target events come in shuffled passes of their own, each once before any comes twice.
 
 
 # %% tags=["subject"]
 def ramp(progress, steepness=10.0):
-    """Share of the full strength after a share `progress`, 0 to 1, of the training (section 5.2.2)."""
+    """Share of the full strength after a share `progress`, 0 to 1, of the training."""
     if not 0 <= progress <= 1:
         raise ValueError(f"progress is a share of the training from 0 to 1, not {progress}")
     return 2 / (1 + math.exp(-steepness * progress)) - 1
@@ -653,12 +652,18 @@ def probe(features, held_out, seed=0, epochs=15):
 # head; {ref}`neutrinos/results` has all.
 
 
+# %%
+def features_of(net, events):
+    """Pooled features of every event: (N, width)."""
+    return evaluate(net.trunk, events.maps, 512, prepare=lambda m: m.float() / FULL_SCALE)
+
+
 # %% tags=["nbval-ignore-output"]
 def asked(at_home, away):
     """Class logits on test events of both domains, and a probe's domain logits."""
     pairs = ((at_home, source), (away, target))
-    known = [stage_of(n, d.train, "features") for n, d in pairs]
-    unseen = [stage_of(n, d.test, "features") for n, d in pairs]
+    known = [features_of(n, d.train) for n, d in pairs]
+    unseen = [features_of(n, d.test) for n, d in pairs]
     logits = {"source": logits_of(at_home, source.test), "target": logits_of(away, target.test)}
     return logits | {"probe": probe(known, unseen, seed)}
 

@@ -38,6 +38,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from parity_nb.data import choose
 from parity_nb.neutrinos.data import domain
@@ -46,14 +47,13 @@ from parity_nb.neutrinos.methods import (
     compared,
     logits_of,
     purity_efficiency,
-    stage_of,
     train_classifier,
 )
-from parity_nb.neutrinos.networks import CLASSES, NETWORKS
+from parity_nb.neutrinos.networks import CLASSES, FULL_SCALE, NETWORKS
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.statistics import accuracy, roc_area
-from parity_nb.training import Recipe
+from parity_nb.training import Recipe, evaluate
 
 # %% tags=["parameters"]
 network: str = "quick"  # quick, printed, mobilenet or tenth: all with a hidden layer
@@ -115,13 +115,19 @@ print("test events of both generators:", overall)
 
 
 # %%
+def nodes_of(net, events):
+    """Values of the last hidden layer for every event: (N, hidden), zero or larger."""
+    layer = nn.Sequential(net.trunk, net.hidden or nn.Identity(), nn.ReLU())
+    return evaluate(layer, events.maps, 512, prepare=lambda m: m.float() / FULL_SCALE).numpy()
+
+
 def dead(values):
     """Nodes that are zero for every event: (N, nodes) -> (nodes,) truth values."""
     return ~(values > 0).any(0)
 
 
 # %%
-before, values = (stage_of(n, held, "nodes").numpy() for n in (fresh(), net))
+before, values = (nodes_of(n, held) for n in (fresh(), net))
 silent = {"untrained": dead(before), "trained": dead(values)}
 for name, mask in silent.items():
     share = mask.mean()
@@ -356,7 +362,7 @@ single = trained(first.train)
 
 # %%
 parts = {"train": first.train, "first": first.test, "second": second.test}
-layer = {name: stage_of(single, part, "nodes").numpy() for name, part in parts.items()}
+layer = {name: nodes_of(single, part) for name, part in parts.items()}
 guess = {k: single.output(torch.as_tensor(layer[k])).argmax(1).numpy() for k in ("first", "second")}
 living = np.flatnonzero(~dead(layer["train"]))
 

@@ -73,14 +73,13 @@ def events_of(pixel_maps: PixelMaps, domain: int = 0) -> Events:
     Raises:
         ValueError: for an unknown label, naming it and the first event that has it.
     """
-    names = list(pixel_maps.meta.label)
-    places = {name: place for place, name in enumerate(CLASSES)}
-    for event, name in enumerate(names):
-        if name not in places:
-            raise ValueError(f"event {event} has the label {name!r}, which is none of {CLASSES}")
-    n = len(names)
-    labels = torch.tensor([places[name] for name in names])
-    return Events(pixel_maps.images, labels, torch.full((n,), domain), torch.ones(n))
+    names, n = pixel_maps.meta["label"], len(pixel_maps)
+    labels = pd.Index(CLASSES).get_indexer(names)
+    if len(bad := np.flatnonzero(labels < 0)):
+        raise ValueError(f"event {bad[0]} has the label {names[bad[0]]!r}, none of {CLASSES}")
+    return Events(
+        pixel_maps.images, torch.from_numpy(labels), torch.full((n,), domain), torch.ones(n)
+    )
 
 
 @dataclass(frozen=True)
@@ -135,28 +134,6 @@ def simulated(
     return PixelMaps.load(folder)
 
 
-def unweighted(n: int, generator: str, seed: int, composition: str, gap: float) -> PixelMaps:
-    """So many simulated events that need no weights, by accept-reject where they come with some.
-
-    Args:
-        n: number of events.
-        generator: as in `simulated`.
-        seed: of everything.
-        composition: "balanced" or "beam".
-        gap: of the second generator to the first.
-
-    Raises:
-        RuntimeError: if too few events were accepted.
-    """
-    if not GENERATORS[generator].weighted:
-        return simulated(n, generator, seed, composition, gap)
-    made = simulated(math.ceil(SURPLUS * n) + MARGIN, generator, seed, composition, gap)
-    kept = accepted(made.meta["weight"].to_numpy(), np.random.default_rng([seed, 1]))
-    if kept.sum() < n:
-        raise RuntimeError(f"{kept.sum()} of {len(made)} events were accepted, {n} are needed")
-    return made[np.flatnonzero(kept)[:n]]
-
-
 def domain(
     generator: str,
     train: int,
@@ -165,7 +142,7 @@ def domain(
     composition: str = "balanced",
     gap: float = 1.0,
 ) -> Domain:
-    """Simulated events of one generator, to train and to test on.
+    """Simulated events of one generator, to train and to test on; accepted by weight, if any.
 
     Args:
         generator: "genie-like", which becomes domain 0, or "gibuu-like", domain 1.
@@ -174,8 +151,18 @@ def domain(
         seed: of everything; another one has other events.
         composition: "balanced" or "beam".
         gap: how far the second generator is from the first.
+
+    Raises:
+        RuntimeError: if too few events were accepted.
     """
-    events = unweighted(train + test, generator, seed, composition, gap)
+    n, weighted = train + test, GENERATORS[generator].weighted
+    more = math.ceil(SURPLUS * n) + MARGIN if weighted else n
+    events = simulated(more, generator, seed, composition, gap)
+    if weighted:
+        kept = accepted(events.meta["weight"].to_numpy(), np.random.default_rng([seed, 1]))
+        if kept.sum() < n:
+            raise RuntimeError(f"{kept.sum()} of {more} events were accepted, {n} are needed")
+        events = events[np.flatnonzero(kept)[:n]]
     both = events_of(events, domain=list(GENERATORS).index(generator))
     truth = events.meta.iloc[train:].reset_index(drop=True)
     return Domain(both[:train], both[train:], truth)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
@@ -52,7 +51,6 @@ def train_classifier(
     validation: Events | None = None,
     watched: int = 1000,
     output_decay: float = 0.0,
-    on: Fabric | None = None,
 ) -> tuple[History, Curves]:
     """Train `net` in place on labelled events; derived in neutrinos/classifier.
 
@@ -67,9 +65,8 @@ def train_classifier(
         validation: other events; none: the last weights are kept.
         watched: use at most so many training events for the curve.
         output_decay: penalty on the sum of the squared weights of the last layer.
-        on: device; `fabric()` by default.
     """
-    on = on or fabric()
+    on = fabric()
     curves = Curves([], [], [], [])
     kept: dict[str, Tensor] = {}
 
@@ -116,35 +113,9 @@ def train_classifier(
 # --- asking
 
 
-class _Stage(nn.Module):
-    """One stage of a network as a module of its own, for `evaluate`."""
-
-    def __init__(self, net: TwoView, stage: str) -> None:
-        super().__init__()
-        self.net, self.stage = net, stage
-
-    def forward(self, maps: Tensor) -> Tensor:
-        features = self.net.features(maps)
-        return self.net.nodes(features) if self.stage == "nodes" else features
-
-
-def stage_of(net: TwoView, events: Events, stage: str, on: Fabric | None = None) -> Tensor:
-    """What a stage of a network gives for every event, (N, width) on the CPU.
-
-    Derived in neutrinos/what-nodes-know.
-
-    Args:
-        net: the network.
-        events: N events.
-        stage: "features" or "nodes".
-        on: device; `fabric()` by default.
-    """
-    return evaluate(_Stage(net, stage), events.maps, batch=512, on=on, prepare=lambda m: m)
-
-
-def logits_of(net: TwoView, events: Events, on: Fabric | None = None) -> Tensor:
+def logits_of(net: TwoView, events: Events) -> Tensor:
     """Logits of every event: (N, classes) on the CPU."""
-    return evaluate(net, events.maps, batch=512, on=on, prepare=lambda m: m)
+    return evaluate(net, events.maps, batch=512, prepare=lambda m: m)
 
 
 def compared(first: Tensor, second: Tensor, labels: Tensor) -> Paired:
@@ -160,45 +131,30 @@ def compared(first: Tensor, second: Tensor, labels: Tensor) -> Paired:
 # --- purity and efficiency
 
 
-def _weights(weights: ArrayLike | None, n: int) -> np.ndarray:
-    if weights is None:
-        return np.ones(n)
-    w = np.asarray(weights).astype(float)
-    if len(w) != n:
-        raise ValueError(f"{len(w)} weights for {n} events")
-    if not np.isfinite(w).all():
-        raise ValueError(f"the weight of event {int((~np.isfinite(w)).argmax())} is not finite")
-    return w
-
-
 def purity_efficiency(
     score: Tensor | ArrayLike,
     signal: Tensor | ArrayLike,
     cuts: Sequence[float] | np.ndarray,
-    weights: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Purity, efficiency and their product for events with a score of at least each cut.
 
     Derived in neutrinos/classifier.
     With S signal and B background events kept and L signal events lost, purity is S / (S + B),
-    efficiency S / (S + L).  Errors are those of independent counts S, B and L, with sums of squared
-    weights as variances.
+    efficiency S / (S + L).  Errors are those of independent counts S, B and L.
 
     Args:
         score: (N,).
         signal: (N,) truth values.
         cuts: thresholds.
-        weights: (N,), of each event; none: all one.
 
     Returns:
         Columns cut, purity, efficiency, product, each of the three with an error, and kept, the
         number of events.  A purity of no events at all is missing, and so is the product.
 
     Raises:
-        ValueError: if there is no signal, or for weights that do not fit.
+        ValueError: if there is no signal.
     """
     s, truth = np.asarray(score).astype(float), np.asarray(signal).astype(bool)
-    w = _weights(weights, len(s))
     if not truth.any():
         raise ValueError("there is no signal event, so no efficiency")
     order = np.argsort(s)
@@ -208,15 +164,14 @@ def purity_efficiency(
         tail = np.append(values[order][::-1].cumsum()[::-1], 0.0)
         return tail[first]
 
-    S, VS = above(w * truth), above(w**2 * truth)
-    B, VB = above(w * ~truth), above(w**2 * ~truth)
-    L, VL = (w * truth).sum() - S, (w**2 * truth).sum() - VS
+    S, B = above(truth), above(~truth)
+    L = truth.sum() - S
     with np.errstate(divide="ignore", invalid="ignore"):
         purity, efficiency = S / (S + B), S / (S + L)
-        purity_error = np.sqrt(B**2 * VS + S**2 * VB) / (S + B) ** 2
-        efficiency_error = np.sqrt(L**2 * VS + S**2 * VL) / (S + L) ** 2
+        purity_error = np.sqrt(B**2 * S + S**2 * B) / (S + B) ** 2
+        efficiency_error = np.sqrt(L**2 * S + S**2 * L) / (S + L) ** 2
         slope = 2 / S - 1 / (S + B) - 1 / (S + L)
-        relative = slope**2 * VS + VB / (S + B) ** 2 + VL / (S + L) ** 2
+        relative = slope**2 * S + B / (S + B) ** 2 + L / (S + L) ** 2
         product = purity * efficiency
         product_error = product * np.sqrt(relative)
     return pd.DataFrame(

@@ -7,7 +7,9 @@ by one: pooled `features`, the last hidden layer (`nodes`) and the `output`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -170,6 +172,19 @@ class PrintedBottleneck(nn.Module):
         return x + y if self.residual else y
 
 
+Rows = Sequence[tuple[int, int, int, int]]
+"""Filters before the width multiplier, expansion, stride of the first block, repetitions."""
+
+
+def _plan(channels: int, rows: Rows) -> Iterator[tuple[int, int, int, int, bool]]:
+    """Of every block: channels before and after, expansion, stride, whether the input is added."""
+    for filters, t, stride, repeats in rows:
+        out = int(PrintedMobileNet.ALPHA * filters)
+        for i in range(repeats):
+            yield channels, out, t, 1 if i else stride, i > 0
+            channels = out
+
+
 class PrintedMobileNet(TwoView):
     """The two-view MobileNetV2 of Shokar (2020), appendix, to the letter: 394,548 weights.
 
@@ -195,7 +210,7 @@ class PrintedMobileNet(TwoView):
         self.alpha_twice = alpha_twice
         trunk = nn.Sequential(
             GaussianDropout(1e-3),
-            Views(self._view, nn.Sequential(*self._blocks(16, self.MERGE), self._last())),
+            Views(self._view, nn.Sequential(*self._blocks(16, self.MERGE), _norm_conv(80, 320, 1))),
             Pool(),
         )
         super().__init__(trunk, width=320, hidden=1024, classes=classes, output_bias=False)
@@ -204,20 +219,12 @@ class PrintedMobileNet(TwoView):
     def _view(self) -> nn.Module:
         return nn.Sequential(_norm_conv(1, 8, 3, 2), *self._blocks(8, self.VIEW))
 
-    def _last(self) -> nn.Module:
-        return _norm_conv(80, 320, 1)
-
-    def _blocks(self, channels: int, rows: Sequence[tuple[int, int, int, int]]) -> list[nn.Module]:
-        layers: list[nn.Module] = []
-        for filters, t, stride, repeats in rows:
-            expansion = t * self.ALPHA if self.alpha_twice else t
-            out = int(self.ALPHA * filters)
-            for i in range(repeats):
-                layers.append(
-                    PrintedBottleneck(channels, out, expansion, 1 if i else stride, residual=i > 0)
-                )
-                channels = out
-        return layers
+    def _blocks(self, channels: int, rows: Rows) -> list[nn.Module]:
+        twice = self.ALPHA if self.alpha_twice else 1
+        return [
+            PrintedBottleneck(before, out, t * twice, stride, residual)
+            for before, out, t, stride, residual in _plan(channels, rows)
+        ]
 
 
 class TenthNet(PrintedMobileNet):
@@ -290,14 +297,9 @@ class MobileNet(TwoView):
         )
 
 
-def _residuals(channels: int, rows: Sequence[tuple[int, int, int, int]]) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for filters, t, stride, repeats in rows:
-        out = int(PrintedMobileNet.ALPHA * filters)
-        for i in range(repeats):
-            layers.append(InvertedResidual(channels, out, 1 if i else stride, t))
-            channels = out
-    return layers
+def _residuals(channels: int, rows: Rows) -> list[nn.Module]:
+    plan = _plan(channels, rows)
+    return [InvertedResidual(before, out, stride, t) for before, out, t, stride, _ in plan]
 
 
 class SixBlocks(TwoView):
@@ -309,17 +311,15 @@ class SixBlocks(TwoView):
 
     def __init__(self, classes: int = 3, widths: Sequence[int] = (8, 16, 32, 32, 64, 64)) -> None:
         layers: list[nn.Module] = []
-        channels = 2
-        for wider in widths:
+        for channels, wider in pairwise((2, *widths)):
             layers += [
                 nn.Conv2d(channels, wider, 3, padding=1),
                 nn.ReLU(),
                 nn.MaxPool2d(2, ceil_mode=True),
                 nn.Dropout(0.05),
             ]
-            channels = wider
         trunk = nn.Sequential(*layers, nn.Flatten())
-        super().__init__(trunk, width=channels * 4, hidden=0, classes=classes, dropout=0.2)
+        super().__init__(trunk, width=widths[-1] * 4, hidden=0, classes=classes, dropout=0.2)
 
 
 class QuickNet(TwoView):
@@ -341,11 +341,8 @@ class QuickNet(TwoView):
 
 
 def _normal(channels: int, wider: int, kernel: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, wider, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(wider, momentum=0.2),
-        nn.ReLU(),
-    )
+    norm = partial(nn.BatchNorm2d, momentum=0.2)
+    return Conv2dNormActivation(channels, wider, kernel, stride, norm_layer=norm)
 
 
 class MeanAndMax(nn.Module):

@@ -8,7 +8,7 @@ from chapter_code import chapter_code
 from torch.nn import functional
 
 from parity_nb.neutrinos.data import Events
-from parity_nb.neutrinos.methods import train_classifier
+from parity_nb.neutrinos.methods import logits_of, train_classifier
 from parity_nb.neutrinos.networks import QuickNet
 from parity_nb.training import Recipe
 
@@ -241,3 +241,12 @@ def test_the_printed_training_shows_the_head_half_of_the_batch_twice(domains, mo
         half = len(logits) // 2
         assert torch.equal(logits[:half], logits[half:])
     assert any(not torch.equal(d[: len(d) // 2], d[len(d) // 2 :]) for _, d in seen)
+
+
+def test_features_of_all_events(domains):
+    net = QuickNet()
+    features = code.features_of(net, domains[0])
+    assert features.shape == (48, net.width)
+    net.eval()
+    with torch.no_grad():
+        assert torch.allclose(net.classify(features), logits_of(net, domains[0]), atol=1e-5)

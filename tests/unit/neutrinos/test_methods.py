@@ -10,7 +10,6 @@ from parity_nb.neutrinos.methods import (
     compared,
     logits_of,
     purity_efficiency,
-    stage_of,
     train_classifier,
     weighted_cross_entropy,
 )
@@ -37,16 +36,7 @@ def test_purity_and_efficiency_by_hand():
     assert table.kept.tolist() == [4, 2, 1, 0]
 
 
-def test_weights_count_as_so_many_events():
-    rng = np.random.default_rng(0)
-    score, signal, weight = rng.random(50), rng.random(50) < 0.4, rng.integers(1, 4, 50)
-    weighted = purity_efficiency(score, signal, [0.3, 0.6], weight)
-    copied = purity_efficiency(np.repeat(score, weight), np.repeat(signal, weight), [0.3, 0.6])
-    for name in ("purity", "efficiency", "product"):
-        assert weighted[name].tolist() == pytest.approx(copied[name].tolist())
-    assert (weighted.purity_error > copied.purity_error).all()
-    with pytest.raises(ValueError, match="event 1 is not finite"):
-        purity_efficiency([0.1, 0.2], [True, False], [0.0], [1.0, np.inf])
+def test_no_signal_has_no_efficiency():
     with pytest.raises(ValueError, match="no signal"):
         purity_efficiency([0.1, 0.2], [False, False], [0.0])
 
@@ -108,12 +98,3 @@ def test_a_weight_of_zero_is_an_event_that_is_not_there(tiny):
     whole = weighted_cross_entropy(net(y.maps), y.labels, y.weights)
     part = weighted_cross_entropy(net(x.maps[:6]), x.labels[:6], torch.ones(6))
     assert whole.item() == pytest.approx(part.item(), rel=1e-5)
-
-
-def test_stages_of_a_network_for_all_events(domains):
-    net = QuickNet()
-    features, nodes = (stage_of(net, domains[0], stage) for stage in ("features", "nodes"))
-    assert features.shape == (48, net.width) and nodes.shape == (48, 256)
-    assert (nodes >= 0).all()
-    net.eval()
-    assert torch.allclose(net.output(nodes), logits_of(net, domains[0]), atol=1e-5)

@@ -3,8 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from chapter_code import chapter_code
 
+from parity_nb.neutrinos.methods import logits_of
+from parity_nb.neutrinos.networks import QuickNet
 from parity_nb.statistics import roc_area
 
 code = chapter_code("neutrinos/what-nodes-know")
@@ -64,3 +67,13 @@ def test_histograms_have_one_panel_a_node():
     code.node_histograms(rng.random((200, 3)), labels, labels % 2, [0, 2])
     assert [ax.get_xlabel() for ax in plt.gcf().axes] == ["node 0", "node 2"]
     plt.close("all")
+
+
+def test_nodes_of_all_events(domains):
+    net = QuickNet()
+    nodes = code.nodes_of(net, domains[0])
+    assert nodes.shape == (48, 256) and (nodes >= 0).all()
+    net.eval()
+    with torch.no_grad():
+        logits = net.output(torch.from_numpy(nodes))
+        assert torch.allclose(logits, logits_of(net, domains[0]), atol=1e-5)

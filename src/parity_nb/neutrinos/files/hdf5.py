@@ -37,7 +37,7 @@ Cut = Callable[["EventFile"], np.ndarray]
 
 
 class EventFile:
-    """One file, opened when it is needed and closed with `close` or at the end of a `with`.
+    """One file, opened when it is made and closed at the end of a `with`.
 
     Args:
         path: the file.
@@ -63,10 +63,6 @@ class EventFile:
         return self
 
     def __exit__(self, *_) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
         self.file.close()
 
     def dataset(self, branch: str, column: str) -> h5py.Dataset:
@@ -97,12 +93,14 @@ class EventFile:
                 f"{self.path}: column {column!r} of branch {branch!r} has the shape "
                 f"{stored.shape}, but there are {keys.shape[0]} rows"
             )
+        return self._read(stored, ()).reshape(-1)
+
+    def _read(self, stored: h5py.Dataset, places: tuple | np.ndarray) -> np.ndarray:
         try:
-            return stored[()].reshape(-1)
+            return stored[places]
         except OSError as error:
             raise ValueError(
-                f"{self.path}: column {column!r} of branch {branch!r} cannot be read; the file "
-                f"is damaged: {error}"
+                f"{self.path}: {stored.name!r} cannot be read; the file is damaged: {error}"
             ) from error
 
     def keys(self, branch: str) -> pd.MultiIndex:
@@ -168,13 +166,7 @@ class EventFile:
                 f"{PIXELS} pixels an event, two views of {PLANES} planes and {CELLS} cells"
             )
         wanted, back = np.unique(np.asarray(rows, int), return_inverse=True)
-        try:
-            read = stored[wanted] if len(wanted) else np.zeros((0, PIXELS), np.uint8)
-        except OSError as error:
-            raise ValueError(
-                f"{self.path}: 'cvnmap' of branch {MAPS!r} cannot be read; the file is damaged: "
-                f"{error}"
-            ) from error
+        read = self._read(stored, wanted) if len(wanted) else np.zeros((0, PIXELS), np.uint8)
         return read[back].reshape(-1, VIEWS, PLANES, CELLS)
 
 
@@ -206,39 +198,33 @@ def read_index(
     """
     if not paths:
         raise ValueError("no files: give at least one path")
-    return pd.concat(
-        [_index(path, number, cuts or {}, unmatched) for number, path in enumerate(paths)],
-        ignore_index=True,
-    )
-
-
-def _index(path, number: int, cuts: Mapping[str, Cut], unmatched: str) -> pd.DataFrame:
-    with EventFile(path) as file:
-        rows = file.truth(unmatched)
-        has = np.flatnonzero(rows >= 0)
-
-        def truth(column):
-            return file.column(TRUTH, column)[rows[has]]
-
-        table = file.events[has].to_frame(index=False)
-        table.insert(0, "file", number)
-        table.insert(1, "row", has)
-        table["pdg"] = truth("pdg").astype(int)
-        table["label"] = labels(truth("iscc"), table["pdg"], file, has)
-        names = {code: mode for mode, code in MODE_NUMBERS.items()}
-        table["mode"] = pd.Series(truth("mode").astype(int)).map(names).fillna("other").to_numpy()
-        table["energy"] = truth("E").astype(float)
-        weighted = "genweight" in file.file[TRUTH]
-        table["weight"] = truth("genweight").astype(float) if weighted else 1.0
-        bad = np.flatnonzero(~np.isfinite(table["weight"]) | (table["weight"] < 0))
-        if bad.size:
-            raise ValueError(
-                f"{file.path}: 'genweight' of branch {TRUTH!r} is {table['weight'][bad[0]]} for "
-                f"{file.event(has[bad[0]])}, {bad.size} event(s) in all; correct or drop them"
-            )
-        for name, cut in cuts.items():
-            table[name] = cut(file)[has]
-    return table
+    tables, names = [], {code: mode for mode, code in MODE_NUMBERS.items()}
+    for number, path in enumerate(paths):
+        with EventFile(path) as file:
+            rows = file.truth(unmatched)
+            has = np.flatnonzero(rows >= 0)
+            of = {c: file.column(TRUTH, c)[rows[has]] for c in ("pdg", "iscc", "mode", "E")}
+            table = file.events[has].to_frame(index=False)
+            table.insert(0, "file", number)
+            table.insert(1, "row", has)
+            table["pdg"] = of["pdg"].astype(int)
+            table["label"] = labels(of["iscc"], table["pdg"], file, has)
+            table["mode"] = pd.Series(of["mode"].astype(int)).map(names).fillna("other").to_numpy()
+            table["energy"] = of["E"].astype(float)
+            table["weight"] = 1.0
+            if "genweight" in file.file[TRUTH]:
+                table["weight"] = file.column(TRUTH, "genweight")[rows[has]].astype(float)
+            bad = np.flatnonzero(~np.isfinite(table["weight"]) | (table["weight"] < 0))
+            if bad.size:
+                value, event = table["weight"][bad[0]], file.event(has[bad[0]])
+                raise ValueError(
+                    f"{file.path}: 'genweight' of branch {TRUTH!r} is {value} for {event}, "
+                    f"{bad.size} event(s) in all; correct or drop them"
+                )
+            for name, cut in (cuts or {}).items():
+                table[name] = cut(file)[has]
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def labels(iscc: np.ndarray, pdg: np.ndarray, file: EventFile, rows: np.ndarray) -> np.ndarray:

@@ -13,20 +13,14 @@ import numpy as np
 import pandas as pd
 
 from parity_nb.neutrinos.files.hdf5 import KEYS, MAPS, MODE_NUMBERS, TRUTH, write
-from parity_nb.neutrinos.world.nova import (
-    CATCHER_FRONT,
-    CATCHER_PITCH,
-    CATCHER_PLANES,
-    CELL,
-    HALF_WIDTH,
-)
+from parity_nb.neutrinos.world import nova
 from parity_nb.neutrinos.world.simulate import PixelMaps
 
 SHORTEST_TRACK, SHORTEST_PRONG = 30.0, 10.0
 """Tracks and prongs below these lengths are not found, cm."""
 BLUR = 3.0
 """Standard deviation of a reconstructed position, cm."""
-END = CATCHER_FRONT + CATCHER_PLANES / 2 * CATCHER_PITCH
+END = nova.CATCHER_FRONT + nova.CATCHER_PLANES / 2 * nova.CATCHER_PITCH
 """Where the detector ends, cm from its front face."""
 NOTHING = -5.0
 """What stands for "not found", as in the experiment's files."""
@@ -95,8 +89,10 @@ def _found(prongs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     found = prongs.assign(length=length)[length > SHORTEST_PRONG].reset_index(drop=True)
     found[ends] += BLUR * rng.standard_normal((len(found), 6))
     # Nothing is seen outside.
-    walls = np.array([HALF_WIDTH, HALF_WIDTH, END] * 2)
-    found[ends] = np.clip(found[ends].to_numpy(), [-HALF_WIDTH, -HALF_WIDTH, 0] * 2, walls)
+    walls = np.array([nova.HALF_WIDTH, nova.HALF_WIDTH, END] * 2)
+    found[ends] = np.clip(
+        found[ends].to_numpy(), [-nova.HALF_WIDTH, -nova.HALF_WIDTH, 0] * 2, walls
+    )
     return found
 
 
@@ -113,12 +109,12 @@ def _containment(track: pd.DataFrame, first: np.ndarray) -> dict[str, np.ndarray
     start = track[[f"start.{axis}" for axis in "xyz"]].to_numpy()
     stop = track[[f"stop.{axis}" for axis in "xyz"]].to_numpy()
     way = (stop - start) / np.maximum(track["length"].to_numpy(), 1)[:, None]
-    crossing = (CATCHER_FRONT - start[:, 2]) / np.where(way[:, 2] > 0, way[:, 2], np.inf)
-    enters = (start[:, 2] < CATCHER_FRONT) & (stop[:, 2] > CATCHER_FRONT)
+    crossing = (nova.CATCHER_FRONT - start[:, 2]) / np.where(way[:, 2] > 0, way[:, 2], np.inf)
+    enters = (start[:, 2] < nova.CATCHER_FRONT) & (stop[:, 2] > nova.CATCHER_FRONT)
     none = track["length"].to_numpy() == 0
     cells = {
-        "kalfwdcellnd": _to_wall(stop, way) / CELL,
-        "kalbakcellnd": _to_wall(start, -way) / CELL,
+        "kalfwdcellnd": _to_wall(stop, way) / nova.CELL,
+        "kalbakcellnd": _to_wall(start, -way) / nova.CELL,
     }
     return {name: np.where(none, NOTHING, np.floor(value)) for name, value in cells.items()} | {
         "kalyposattrans": np.where(enters, start[:, 1] + way[:, 1] * crossing, -9999.0),
@@ -128,8 +124,8 @@ def _containment(track: pd.DataFrame, first: np.ndarray) -> dict[str, np.ndarray
 
 def _to_wall(at: np.ndarray, way: np.ndarray) -> np.ndarray:
     """How far a straight line goes before it leaves the detector, cm; 0 outside."""
-    low = np.array([-HALF_WIDTH, -HALF_WIDTH, 0])
-    high = np.array([HALF_WIDTH, HALF_WIDTH, END])
+    low = np.array([-nova.HALF_WIDTH, -nova.HALF_WIDTH, 0])
+    high = np.array([nova.HALF_WIDTH, nova.HALF_WIDTH, END])
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.where(way > 0, (high - at) / way, np.where(way < 0, (low - at) / way, np.inf))
     return np.clip(reach.min(1), 0, 1e4)

@@ -33,7 +33,7 @@ KINDS = ("none", "muon", "electron", "photon", "pion", "proton")
 
 @dataclass(frozen=True)
 class Generator:
-    """What distinguishes one model of interactions from another.
+    """What distinguishes one model of interactions from another; by default the first, A.
 
     Attributes:
         qe, res, dis, mec: shares of the four modes.
@@ -49,18 +49,18 @@ class Generator:
         weighted: energies are drawn evenly, and the beam's spectrum is in the weights.
     """
 
-    qe: float
-    res: float
-    dis: float
-    mec: float
-    inelasticity: float
-    pions: float
-    neutral: float
-    absorption: float
-    rescattering: float
-    debris: float
-    debris_nc: float
-    debris_energy: float
+    qe: float = 0.27
+    res: float = 0.38
+    dis: float = 0.25
+    mec: float = 0.10
+    inelasticity: float = 0.9
+    pions: float = 0.5
+    neutral: float = 0.28
+    absorption: float = 0.15
+    rescattering: float = 0.25
+    debris: float = 1.8
+    debris_nc: float = 0.7
+    debris_energy: float = 0.08
     weighted: bool = False
 
     def __post_init__(self) -> None:
@@ -69,20 +69,7 @@ class Generator:
 
 
 GENERATORS = {
-    "genie-like": Generator(
-        qe=0.27,
-        res=0.38,
-        dis=0.25,
-        mec=0.10,
-        inelasticity=0.9,
-        pions=0.5,
-        neutral=0.28,
-        absorption=0.15,
-        rescattering=0.25,
-        debris=1.8,
-        debris_nc=0.7,
-        debris_energy=0.08,
-    ),
+    "genie-like": Generator(),
     "gibuu-like": Generator(
         qe=0.235,
         res=0.365,

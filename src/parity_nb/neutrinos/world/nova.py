@@ -53,6 +53,8 @@ MOLIERE = 21.2 / CRITICAL * X0
 """Moliere radius, cm: 10.8."""
 STEEL_LOSS = 1.45 * 7.87
 """Energy loss of a fast particle in iron, MeV/cm.  {P}"""
+DENSER = (2 * PLANE + STEEL * STEEL_LOSS / (MIP * DENSITY)) / CATCHER_PITCH
+"""How many cm of the detector slow a muon as much as one cm of its muon catcher: 3.1."""
 INTERACTION = 80.0
 """Nuclear interaction length of hadrons, cm: 80 g/cm2 for CH2 and 107 for PVC {P}."""
 BIRKS = 0.012
@@ -64,12 +66,6 @@ THRESHOLD = 2.0
 """A cell that saw less, in MeV, is silent; a quarter of what a muon leaves."""
 LEVELS_PER_MEV = 2.0
 """A pixel's level; 255, the largest, stands for 127 MeV and all above."""
-
-
-def denser() -> float:
-    """How many cm of the detector slow a muon as much as one cm of its muon catcher: 3.1."""
-    steel = STEEL * STEEL_LOSS / (MIP * DENSITY)
-    return (2 * PLANE + steel) / CATCHER_PITCH
 
 
 def plane_of(z: np.ndarray) -> np.ndarray:

@@ -14,32 +14,7 @@ import torch
 from tqdm import tqdm
 
 from parity_nb.images import ImageSet
-from parity_nb.neutrinos.world import transport
-from parity_nb.neutrinos.world.generators import (
-    CHARGED_PION,
-    ELECTRON,
-    KINDS,
-    MUON,
-    NAMES,
-    PHOTON,
-    PROTON,
-    energies_of,
-    generator_named,
-    interact,
-    labels_of,
-)
-from parity_nb.neutrinos.world.nova import (
-    ALL_PLANES,
-    CELLS,
-    LEVELS_PER_MEV,
-    PLANES,
-    VIEWS,
-    WIDTH_CELLS,
-    cell_of,
-    digitise,
-    plane_of,
-    windows,
-)
+from parity_nb.neutrinos.world import generators, nova, transport
 from parity_nb.neutrinos.world.transport import Deposits, merge, showers, tracks
 
 CHUNK = 250
@@ -52,7 +27,11 @@ FIDUCIAL = ((-100.0, 160.0), (-160.0, 100.0), (150.0, 900.0))
 """Where vertices lie, cm in x, y and z: what the source's cut on nu_e vertices keeps."""
 EVERYWHERE = ((-190.0, 190.0), (-190.0, 190.0), (0.0, 1275.0))
 """The whole detector before its muon catcher."""
-TRACKS = ((MUON, transport.MUON), (CHARGED_PION, transport.PION), (PROTON, transport.PROTON))
+TRACKS = (
+    (generators.MUON, transport.MUON),
+    (generators.CHARGED_PION, transport.PION),
+    (generators.PROTON, transport.PROTON),
+)
 
 
 @dataclass
@@ -75,11 +54,10 @@ class PixelMaps(ImageSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.images.shape[1:] != (VIEWS, PLANES, CELLS) or self.images.dtype != torch.uint8:
-            raise ValueError(
-                f"maps must be uint8 (N, {VIEWS}, {PLANES}, {CELLS}), not {self.images.dtype} "
-                f"{tuple(self.images.shape)}"
-            )
+        shape = (nova.VIEWS, nova.PLANES, nova.CELLS)
+        if self.images.shape[1:] != shape or self.images.dtype != torch.uint8:
+            found = f"{self.images.dtype} {tuple(self.images.shape)}"
+            raise ValueError(f"maps must be uint8 (N, {', '.join(map(str, shape))}), not {found}")
 
     def __getitem__(self, index) -> PixelMaps:
         """The chosen events (slice, indices or mask); with their prongs, unless one comes twice."""
@@ -121,10 +99,10 @@ def events(
     """
     if n < 1:
         raise ValueError(f"n = {n}: a set needs at least one event")
-    model = generator_named(generator, gap)
-    name = NAMES.get(generator, generator)
-    number = list(NAMES.values()).index(name)
-    labels = labels_of(n, composition, np.random.default_rng([seed, number, 0]))
+    model = generators.generator_named(generator, gap)
+    name = generators.NAMES.get(generator, generator)
+    number = list(generators.NAMES.values()).index(name)
+    labels = generators.labels_of(n, composition, np.random.default_rng([seed, number, 0]))
     starts = range(0, n, CHUNK)
     bar = tqdm(starts, desc=f"simulating {name} events", unit="chunk", disable=n < 2000)
     made = [
@@ -133,13 +111,9 @@ def events(
     ]
     pictures = torch.from_numpy(np.concatenate([picture for picture, _, _ in made]))
     meta = pd.concat([truth for _, truth, _ in made], ignore_index=True)
-    prongs = pd.concat(
-        [
-            part.assign(event=part["event"] + i)
-            for i, (_, _, part) in zip(starts, made, strict=True)
-        ],
-        ignore_index=True,
-    )
+    numbered = zip(starts, made, strict=True)
+    parts = [part.assign(event=part["event"] + i) for i, (_, _, part) in numbered]
+    prongs = pd.concat(parts, ignore_index=True)
     meta["generator"] = name
     meta["run"] = 10_000 + 1000 * number + seed % 1000
     meta["subrun"], meta["cycle"] = np.arange(n) // 1000, 0
@@ -166,18 +140,18 @@ def _chunk(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.Da
 
 def _attempt(label, model, vertices, rng) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
     n = len(label)
-    energy, weight = energies_of(n, model.weighted, rng)
-    about, particles = interact(label, energy, model, rng)
+    energy, weight = generators.energies_of(n, model.weighted, rng)
+    about, particles = generators.interact(label, energy, model, rng)
     vertex = np.stack([rng.uniform(*reach, n) for reach in vertices], 1)
     deposits, prongs = _deposits(particles, vertex, rng)
     event = particles["event"].to_numpy()[deposits.particle]
     event, plane, cell, level = _cells(event, deposits, vertex, rng)
-    pictures = windows(event, plane, cell, level, n)
+    pictures = nova.windows(event, plane, cell, level, n)
     truth = about.assign(
         label=label,
         energy=energy,
         weight=weight,
-        visible=pictures.sum((1, 2, 3), dtype=np.int64) / LEVELS_PER_MEV / 1000,
+        visible=pictures.sum((1, 2, 3), dtype=np.int64) / nova.LEVELS_PER_MEV / 1000,
         hits=np.count_nonzero(pictures, axis=(1, 2, 3)),
         x=vertex[:, 0],
         y=vertex[:, 1],
@@ -199,9 +173,9 @@ def _deposits(particles, vertex, rng) -> tuple[Deposits, pd.DataFrame]:
         chosen = np.flatnonzero(kind == number)
         left, stop[chosen] = tracks(energy[chosen], start[chosen], direction[chosen], mass, rng)
         parts.append(Deposits(chosen[left.particle], left.position, left.energy))
-    chosen = np.flatnonzero((kind == ELECTRON) | (kind == PHOTON))
+    chosen = np.flatnonzero((kind == generators.ELECTRON) | (kind == generators.PHOTON))
     left, start[chosen], stop[chosen] = showers(
-        energy[chosen], start[chosen], direction[chosen], kind[chosen] == PHOTON, rng
+        energy[chosen], start[chosen], direction[chosen], kind[chosen] == generators.PHOTON, rng
     )
     parts.append(Deposits(chosen[left.particle], left.position, left.energy))
     ends = {
@@ -210,7 +184,7 @@ def _deposits(particles, vertex, rng) -> tuple[Deposits, pd.DataFrame]:
         for i, axis in enumerate("xyz")
     }
     prongs = particles[["event"]].assign(
-        kind=np.array(KINDS)[kind], energy=particles["energy"], **ends
+        kind=np.array(generators.KINDS)[kind], energy=particles["energy"], **ends
     )
     return merge(*parts), prongs
 
@@ -218,35 +192,36 @@ def _deposits(particles, vertex, rng) -> tuple[Deposits, pd.DataFrame]:
 def _cells(event, deposits, vertex, rng) -> tuple[np.ndarray, ...]:
     """Hits of a chunk: event, plane, cell and level of every cell that is not silent."""
     n = len(vertex)
-    plane = plane_of(deposits.position[:, 2])
+    plane = nova.plane_of(deposits.position[:, 2])
     across = np.where(plane % 2 == 0, deposits.position[:, 0], deposits.position[:, 1])
-    cell = cell_of(across)
+    cell = nova.cell_of(across)
     other = np.where(plane % 2 == 0, deposits.position[:, 1], deposits.position[:, 0])
-    seen = (plane >= 0) & (cell >= 0) & (cell_of(other) >= 0)
-    place = (event[seen] * ALL_PLANES + plane[seen]) * WIDTH_CELLS + cell[seen]
+    seen = (plane >= 0) & (cell >= 0) & (nova.cell_of(other) >= 0)
+    place = (event[seen] * nova.ALL_PLANES + plane[seen]) * nova.WIDTH_CELLS + cell[seen]
     at, noise = _noise(vertex, rng)
     place, energy = np.append(place, at), np.append(deposits.energy[seen], noise)
-    total = np.bincount(place, energy, n * ALL_PLANES * WIDTH_CELLS)
+    total = np.bincount(place, energy, n * nova.ALL_PLANES * nova.WIDTH_CELLS)
     hit = np.flatnonzero(total)
-    level = digitise(total[hit], rng)
+    level = nova.digitise(total[hit], rng)
     hit, level = hit[level > 0], level[level > 0]
-    event, rest = np.divmod(hit, ALL_PLANES * WIDTH_CELLS)
-    return event, rest // WIDTH_CELLS, rest % WIDTH_CELLS, level
+    event, rest = np.divmod(hit, nova.ALL_PLANES * nova.WIDTH_CELLS)
+    return event, rest // nova.WIDTH_CELLS, rest % nova.WIDTH_CELLS, level
 
 
 def _noise(vertex, rng) -> tuple[np.ndarray, np.ndarray]:
     """Hits that no particle made: within 40 cells and planes of the vertex, some MeV each."""
     event = np.repeat(np.arange(len(vertex)), rng.poisson(NOISE, len(vertex)))
-    plane = plane_of(vertex[event, 2]) + rng.integers(-PLANES // 10, PLANES // 2, len(event))
-    cell = cell_of(vertex[event, 0]) + rng.integers(-CELLS // 2, CELLS // 2, len(event))
-    kept = (plane >= 0) & (plane < ALL_PLANES) & (cell >= 0) & (cell < WIDTH_CELLS)
-    at = (event * ALL_PLANES + plane) * WIDTH_CELLS + cell
+    planes, cells = nova.PLANES, nova.CELLS
+    plane = nova.plane_of(vertex[event, 2]) + rng.integers(-planes // 10, planes // 2, len(event))
+    cell = nova.cell_of(vertex[event, 0]) + rng.integers(-cells // 2, cells // 2, len(event))
+    kept = (plane >= 0) & (plane < nova.ALL_PLANES) & (cell >= 0) & (cell < nova.WIDTH_CELLS)
+    at = (event * nova.ALL_PLANES + plane) * nova.WIDTH_CELLS + cell
     return at[kept], 2 + rng.exponential(3, kept.sum())
 
 
 def _reach(event, plane, n) -> dict[str, np.ndarray]:
     """First and last plane with a hit, and the longest run of planes that have one."""
-    has = np.zeros((n, ALL_PLANES + 1), bool)
+    has = np.zeros((n, nova.ALL_PLANES + 1), bool)
     has[event, plane] = True
     length = np.zeros(n, int)
     longest = length.copy()
@@ -256,6 +231,6 @@ def _reach(event, plane, n) -> dict[str, np.ndarray]:
     some = has.any(1)
     return {
         "firstplane": np.where(some, has.argmax(1), -1),
-        "lastplane": np.where(some, ALL_PLANES - has[:, ::-1].argmax(1), -1),
+        "lastplane": np.where(some, nova.ALL_PLANES - has[:, ::-1].argmax(1), -1),
         "ncontplanes": longest,
     }

@@ -11,18 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from parity_nb.neutrinos.world.nova import (
-    ACTIVE,
-    BIRKS,
-    CATCHER_FRONT,
-    CRITICAL,
-    DENSITY,
-    INTERACTION,
-    MIP,
-    MOLIERE,
-    X0,
-    denser,
-)
+from parity_nb.neutrinos.world import nova
 
 MUON, PION, PROTON, ELECTRON = 105.66, 139.57, 938.27, 0.511
 """Masses, MeV."""
@@ -65,13 +54,13 @@ def ranges(mass: float) -> tuple[np.ndarray, np.ndarray]:
 
 def range_of(energy: np.ndarray, mass: float) -> np.ndarray:
     """How far a particle of this kinetic energy, MeV, comes before it stops, cm."""
-    return np.interp(energy, *ranges(mass)) / DENSITY
+    return np.interp(energy, *ranges(mass)) / nova.DENSITY
 
 
 def energy_left(length: np.ndarray, mass: float) -> np.ndarray:
     """Kinetic energy, MeV, of a particle that will stop after this length, cm."""
-    known, reach = ranges(mass)
-    return np.interp(length * DENSITY, np.concatenate([[0], reach]), np.concatenate([[0], known]))
+    known, reach = (np.concatenate([[0], table]) for table in ranges(mass))
+    return np.interp(length * nova.DENSITY, reach, known)
 
 
 def tracks(
@@ -84,7 +73,7 @@ def tracks(
     """Charged particles that ionise and scatter until they stop or, if hadrons, meet a nucleus.
 
     Light follows Birks' law, angles Highland's formula.  In the muon catcher a centimetre slows
-    as much as `denser()` of them elsewhere, and most of that energy stays in the steel, unseen.
+    as much as `DENSER` of them elsewhere, and most of that energy stays in the steel, unseen.
 
     Args:
         energy: kinetic, MeV, (K,).
@@ -101,7 +90,7 @@ def tracks(
     length = range_of(energy, mass)
     meets = np.full(len(energy), np.inf)
     if mass != MUON:
-        meets = rng.exponential(INTERACTION, len(energy))
+        meets = rng.exponential(nova.INTERACTION, len(energy))
     seen = np.minimum(np.minimum(length, meets), LONGEST)
     steps = max(1, int(np.ceil(seen.max() / STEP)))
     begin = STEP * np.arange(steps)[None]
@@ -110,11 +99,11 @@ def tracks(
     before = energy_left(length[:, None] - np.minimum(begin, seen[:, None]), mass)
     after = energy_left(length[:, None] - end, mass)
     lost = before - after
-    thickness = np.maximum(end - begin, 1e-3) * DENSITY
-    light = ACTIVE * lost / (1 + BIRKS * lost / thickness)
+    thickness = np.maximum(end - begin, 1e-3) * nova.DENSITY
+    light = nova.ACTIVE * lost / (1 + nova.BIRKS * lost / thickness)
 
     momentum = (before * (before + 2 * mass)) / (before + mass)  # momentum times beta
-    kick = 13.6 / np.maximum(momentum, 5.0) * np.sqrt(STEP / X0)
+    kick = 13.6 / np.maximum(momentum, 5.0) * np.sqrt(STEP / nova.X0)
     angles = np.cumsum(np.minimum(kick, 0.5) * rng.standard_normal((2, *kick.shape)), axis=-1)
     u, v = frame(direction)
     way = direction[:, None] + np.tan(np.clip(angles[0], -1.2, 1.2))[..., None] * u[:, None]
@@ -122,9 +111,9 @@ def tracks(
     way /= np.linalg.norm(way, axis=-1, keepdims=True)
     pace = (end - begin) * inside
     along = start[:, None, 2] + np.cumsum(way[..., 2] * pace, axis=1)
-    in_catcher = along > CATCHER_FRONT
-    pace = np.where(in_catcher, pace / denser(), pace)
-    light = np.where(in_catcher, light / denser(), light)
+    in_catcher = along > nova.CATCHER_FRONT
+    pace = np.where(in_catcher, pace / nova.DENSER, pace)
+    light = np.where(in_catcher, light / nova.DENSER, light)
     path = start[:, None] + np.cumsum(way * pace[..., None], axis=1)
     middle = path - 0.5 * way * pace[..., None]
     which, piece = np.nonzero(inside)
@@ -138,7 +127,7 @@ def tracks(
 
 def _stars(energy: np.ndarray, where: np.ndarray, rng: np.random.Generator) -> Deposits:
     """Where hadrons meet nuclei: a fifth to seven tenths of what they had left shows up nearby."""
-    seen = ACTIVE * energy * rng.uniform(0.2, 0.7, len(energy))
+    seen = nova.ACTIVE * energy * rng.uniform(0.2, 0.7, len(energy))
     number = np.ceil(seen / 8).astype(int)
     which = np.repeat(np.arange(len(energy)), number)
     spread = rng.standard_normal((len(which), 3)) * 7.0
@@ -171,30 +160,31 @@ def showers(
     Returns:
         Deposits, where each shower begins and where nine tenths of its length end, (K, 3).
     """
-    gap = np.where(photon, rng.exponential(9 / 7 * X0, len(energy)), 0)
+    gap = np.where(photon, rng.exponential(9 / 7 * nova.X0, len(energy)), 0)
     begin = start + gap[:, None] * direction
-    deepest = np.log(np.maximum(energy, CRITICAL) / CRITICAL) + np.where(photon, 0.5, -0.5)
+    ratio = np.maximum(energy, nova.CRITICAL) / nova.CRITICAL
+    deepest = np.log(ratio) + np.where(photon, 0.5, -0.5)
     deepest = np.maximum(deepest + 0.3 * rng.standard_normal(len(energy)), 0.2)
-    stem = np.minimum(np.where(photon, 2, 1) * MIP * DENSITY * X0, energy / 2)
+    stem = np.minimum(np.where(photon, 2, 1) * nova.MIP * nova.DENSITY * nova.X0, energy / 2)
     pieces = rng.poisson(np.maximum(energy - stem, 0) / SPOT)
     stems = rng.poisson(stem / SPOT)
     which = np.repeat(np.arange(len(energy)), pieces)
     depth = rng.gamma(1 + 0.5 * deepest[which]) / 0.5
     core = rng.random(len(which)) < 0.8
-    size = np.where(core, 0.1 + 0.15 * depth / np.maximum(deepest[which], 1), 0.8) * MOLIERE
+    size = np.where(core, 0.1 + 0.15 * depth / np.maximum(deepest[which], 1), 0.8) * nova.MOLIERE
     share = rng.random(len(which))
-    radius = np.minimum(size * np.sqrt(share / (1 - share)), 6 * MOLIERE)
+    radius = np.minimum(size * np.sqrt(share / (1 - share)), 6 * nova.MOLIERE)
     thin = np.repeat(np.arange(len(energy)), stems)
     which = np.concatenate([which, thin])
-    depth = np.concatenate([depth, rng.random(len(thin))]) * X0
+    depth = np.concatenate([depth, rng.random(len(thin))]) * nova.X0
     radius = np.concatenate([radius, 0.5 * rng.random(len(thin))])
     angle = rng.uniform(0, 2 * np.pi, len(which))
     u, v = frame(direction)
     position = begin[which] + depth[:, None] * direction[which]
     position += radius[:, None] * np.cos(angle)[:, None] * u[which]
     position += radius[:, None] * np.sin(angle)[:, None] * v[which]
-    ends = begin + ((2 * deepest + 3) * X0)[:, None] * direction
-    return Deposits(which, position, np.full(len(which), SPOT * ACTIVE)), begin, ends
+    ends = begin + ((2 * deepest + 3) * nova.X0)[:, None] * direction
+    return Deposits(which, position, np.full(len(which), SPOT * nova.ACTIVE)), begin, ends
 
 
 def frame(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -207,8 +197,5 @@ def frame(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def merge(*parts: Deposits) -> Deposits:
     """Several deposits as one."""
-    return Deposits(
-        np.concatenate([p.particle for p in parts]),
-        np.concatenate([p.position for p in parts]),
-        np.concatenate([p.energy for p in parts]),
-    )
+    names = ("particle", "position", "energy")
+    return Deposits(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
