@@ -14,8 +14,8 @@ and `event_id` of (N,), is read as well.
 
 from __future__ import annotations
 
-import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
+
+from parity_nb.data import written
 
 KEYS = ("data", "label", "event_id")
 SHAPE = (50, 50, 3)
@@ -76,22 +78,16 @@ def write_images(
         raise ValueError(f"{path}: {n} images need {n} labels and {n} different event numbers")
     data = images.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
     _check_values(data, numbers.tolist(), path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(part, "w") as file:
-            if stacked:
-                file.create_dataset("data", data=data, compression="gzip", compression_opts=1)
-                file.create_dataset("label", data=list(labels))
-                file.create_dataset("event_id", data=numbers.numpy())
-            else:
-                for row, word, number in zip(data, labels, numbers.tolist(), strict=True):
-                    group = file.create_group(f"group_{number}")
-                    group.create_dataset("data", data=row, compression="gzip", compression_opts=1)
-                    group["label"], group["event_id"] = word, number
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written(path) as part, h5py.File(part, "w") as file:
+        if stacked:
+            file.create_dataset("data", data=data, compression="gzip", compression_opts=1)
+            file.create_dataset("label", data=list(labels))
+            file.create_dataset("event_id", data=numbers.numpy())
+        else:
+            for row, word, number in zip(data, labels, numbers.tolist(), strict=True):
+                group = file.create_group(f"group_{number}")
+                group.create_dataset("data", data=row, compression="gzip", compression_opts=1)
+                group["label"], group["event_id"] = word, number
     return path
 
 
@@ -178,11 +174,9 @@ def _text(value: object) -> str:
 
 
 def _check_values(data: np.ndarray, numbers: list[int], path: Path) -> None:
-    seen: set[int] = set()
-    for number in numbers:
-        if number in seen:
-            raise ValueError(f"{path} has event {number} twice")
-        seen.add(number)
+    number, times = Counter(numbers).most_common(1)[0] if numbers else (0, 1)
+    if times > 1:
+        raise ValueError(f"{path} has event {number} twice")
     flat = data.reshape(len(data), -1)
     for what, wrong in (
         ("NaN or infinite", ~np.isfinite(flat)),
@@ -198,10 +192,9 @@ def _check_values(data: np.ndarray, numbers: list[int], path: Path) -> None:
 
 
 def _check_labels(labels: list[str], numbers: list[int], path: Path, label: str | None) -> None:
-    wanted = labels[0] if label is None and labels else label
     for word, number in zip(labels, numbers, strict=True):
-        if word != wanted:
+        if word != (label or labels[0]):
             raise ValueError(
-                f"event {number} of {path} has label {word!r}, not {wanted!r}: "
+                f"event {number} of {path} has label {word!r}, not {label or labels[0]!r}: "
                 "a file holds one class"
             )

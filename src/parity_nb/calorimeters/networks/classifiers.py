@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import resnet18
+from torchvision.models.resnet import BasicBlock
 
 from parity_nb.networks import CylinderNet
 from parity_nb.symmetry import Group, Symmetrised, half_turn, half_turn_parity, mirror, roll
@@ -43,169 +44,112 @@ def published_variants(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x, roll(x, x.shape[-2] // 2), mirror(x), half_turn(x)
 
 
-class SimpleNet(nn.Module):
+class SimpleNet(nn.Sequential):
     """The thesis's ConvModelSimple: 452,738 weights for two classes at 50 pixels.
 
-    Three times Conv 3x3 without padding, ReLU and average pooling (by 2, 2 and 3), 16-64-256
-    channels, then two linear layers.
+    (N, 3, size, size) -> (N, classes).  Three times Conv 3x3 without padding, ReLU and average
+    pooling (by 2, 2 and 3), 16-64-256 channels, then two linear layers.
 
     Args:
         classes: number of classes.
         width: factor on the numbers of channels and hidden units; 1 as published.
         size: pixels of a side of the image.
         dropout: probability of dropout after the first linear layer.
-        drop_logits: drop the outputs too, as the thesis does.
     """
 
     def __init__(
-        self,
-        classes: int = 2,
-        width: float = 1.0,
-        size: int = 50,
-        dropout: float = 0.3,
-        drop_logits: bool = False,
+        self, classes: int = 2, width: float = 1.0, size: int = 50, dropout: float = 0.3
     ) -> None:
-        super().__init__()
-        first, second, third, hidden = _scaled((16, 64, 256, 128), width)
+        *channels, hidden = _scaled((16, 64, 256, 128), width)
         layers: list[nn.Module] = []
-        narrow, left = CHANNELS, size
-        for wider, pool in ((first, 2), (second, 2), (third, 3)):
+        narrow = CHANNELS
+        for wider, pool in zip(channels, (2, 2, 3), strict=True):
             layers += [nn.Conv2d(narrow, wider, 3), nn.ReLU(), nn.AvgPool2d(pool)]
-            narrow, left = wider, (left - 2) // pool
-        self.features = nn.Sequential(*layers, nn.Flatten())
-        self.head = nn.Sequential(
-            nn.Linear(narrow * left**2, hidden), nn.ReLU(), nn.Dropout(dropout)
+            narrow, size = wider, (size - 2) // pool
+        super().__init__(
+            *layers, nn.Flatten(), *_head(narrow * size**2, (hidden,), classes, dropout)
         )
-        self.last = _last(hidden, classes, dropout, drop_logits)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, size, size) -> (N, classes)."""
-        return self.last(self.head(self.features(x)))
 
 
 class PlainNet(nn.Module):
     """The thesis's ConvModel: 9,423,874 weights for two classes.
 
-    Five times Conv 3x3 padded with zeros, batch norm, ReLU and average pooling by two,
-    64-128-256-512-1024 channels, which leaves one pixel; then 1024-2048-512-classes.
+    (N, 3, H, W) -> (N, classes) for H and W from 32 to 63.  Five times Conv 3x3 padded with zeros,
+    batch norm, ReLU and average pooling by two, 64-128-256-512-1024 channels, which leaves one
+    pixel; then 1024-2048-512-classes.
 
     Args:
         classes: number of classes.
         width: factor on the numbers of channels and hidden units; 1 as published.
         dropout: probability of dropout after each hidden layer.
-        drop_logits: drop the outputs too, as the thesis does.
         averaging: with `symmetry_averaging` before the first pooling: its ConvModelFPLMod, and
             ConvModelFPLRoll, which is the same network.
     """
 
     def __init__(
-        self,
-        classes: int = 2,
-        width: float = 1.0,
-        dropout: float = 0.3,
-        drop_logits: bool = False,
-        averaging: bool = False,
+        self, classes: int = 2, width: float = 1.0, dropout: float = 0.3, averaging: bool = False
     ) -> None:
         super().__init__()
         channels = _scaled((64, 128, 256, 512, 1024), width)
-        first, second = _scaled((2048, 512), width)
         self.averaging = averaging
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(narrow, wider, 3, padding=1), nn.BatchNorm2d(wider), nn.ReLU())
+            nn.Sequential(*_convolution(narrow, wider))
             for narrow, wider in zip((CHANNELS, *channels), channels, strict=False)
         )
-        self.head = nn.Sequential(
-            nn.Linear(channels[-1], first), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(first, second), nn.ReLU(), nn.Dropout(dropout),
-        )  # fmt: skip
-        self.last = _last(second, classes, dropout, drop_logits)
+        hidden = _scaled((2048, 512), width)
+        self.head = nn.Sequential(*_head(channels[-1], hidden, classes, dropout))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, classes) for H and W from 32 to 63."""
+        """(N, 3, H, W) -> (N, classes)."""
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number == 0 and self.averaging:
                 x = symmetry_averaging(x)
             x = functional.avg_pool2d(x, 2)
-        return self.last(self.head(x.flatten(1)))
+        return self.head(x.flatten(1))
 
 
 class VGGNet(nn.Module):
     """The thesis's VGGNet2: 13,164,738 weights for two classes at 50 pixels.
 
-    Four blocks of two, three, three and three convolutions with 64-128-256-512 channels, run over
-    four variants of the image (`published_variants`), whose feature maps are averaged.
+    (N, 3, size, size) -> (N, classes).  Four blocks of two, three, three and three convolutions
+    with 64-128-256-512 channels, run over four variants of the image (`published_variants`), whose
+    feature maps are averaged.
 
     Args:
         classes: number of classes.
         width: factor on the numbers of channels and hidden units; 1 as published.
         size: pixels of a side of the image.
         dropout: probability of dropout after each block and each hidden layer.
-        variants: what is averaged over; the identity alone makes it an ordinary network.
     """
 
     def __init__(
-        self,
-        classes: int = 2,
-        width: float = 1.0,
-        size: int = 50,
-        dropout: float = 0.5,
-        variants: Callable[[Tensor], Sequence[Tensor]] = published_variants,
+        self, classes: int = 2, width: float = 1.0, size: int = 50, dropout: float = 0.5
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         narrow = CHANNELS
         for wider, depth in zip(_scaled((64, 128, 256, 512), width), (2, 3, 3, 3), strict=True):
             for _ in range(depth):
-                layers += [nn.Conv2d(narrow, wider, 3, padding=1), nn.BatchNorm2d(wider), nn.ReLU()]
+                layers += _convolution(narrow, wider)
                 narrow = wider
             layers += [nn.MaxPool2d(2), nn.Dropout(dropout)]
         self.features = nn.Sequential(*layers)
-        self.variants = variants
-        head: list[nn.Module] = []
-        units = narrow * (size // 16) ** 2
-        for hidden in _scaled((1024, 512, 256), width):
-            head += [nn.Linear(units, hidden), nn.ReLU(), nn.Dropout(dropout)]
-            units = hidden
-        self.head = nn.Sequential(*head, nn.Linear(units, classes))
+        hidden = _scaled((1024, 512, 256), width)
+        self.head = nn.Sequential(*_head(narrow * (size // 16) ** 2, hidden, classes, dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, size, size) -> (N, classes)."""
-        maps = torch.stack([self.features(variant) for variant in self.variants(x)])
+        maps = torch.stack([self.features(variant) for variant in published_variants(x)])
         return self.head(maps.mean(0).flatten(1))
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions and a shortcut past them (He et al. 2016): (N, C, H, W) -> (N, D, ...).
-
-    Args:
-        narrow, wider: channels in and out.
-        stride: of the first convolution and the shortcut.
-    """
-
-    def __init__(self, narrow: int, wider: int, stride: int = 1) -> None:
-        super().__init__()
-        self.main = nn.Sequential(
-            nn.Conv2d(narrow, wider, 3, stride, 1, bias=False), nn.BatchNorm2d(wider), nn.ReLU(),
-            nn.Conv2d(wider, wider, 3, 1, 1, bias=False), nn.BatchNorm2d(wider),
-        )  # fmt: skip
-        self.shortcut = nn.Identity()
-        if stride != 1 or narrow != wider:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(narrow, wider, 1, stride, bias=False), nn.BatchNorm2d(wider)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, narrow, H, W) -> (N, wider, H / stride, W / stride)."""
-        return (self.main(x) + self.shortcut(x)).relu()
 
 
 class ResidualNet(nn.Module):
     """The thesis's ResNet: 15,347,522 weights for two classes at 50 pixels.
 
-    The first convolution and pooling run over four variants of the image (`published_variants`)
-    and are averaged; then three stages of two blocks, 128-256-512 channels, and three linear
-    layers.
+    (N, 3, size, size) -> (N, classes).  The first convolution and pooling run over four variants of
+    the image (`published_variants`) and are averaged; then three stages of two blocks, 128-256-512
+    channels, and three linear layers.
 
     Args:
         classes: number of classes.
@@ -218,23 +162,21 @@ class ResidualNet(nn.Module):
         self, classes: int = 2, width: float = 1.0, size: int = 50, dropout: float = 0.3
     ) -> None:
         super().__init__()
-        stem, *stages, first, second = _scaled((64, 128, 256, 512, 512, 256), width)
-        self.stem = nn.Sequential(
-            nn.Conv2d(CHANNELS, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem),
-            nn.ReLU(), nn.AvgPool2d(2),
-        )  # fmt: skip
+        narrow, *stages = _scaled((64, 128, 256, 512), width)
+        self.stem = nn.Sequential(*_convolution(CHANNELS, narrow, bias=False), nn.AvgPool2d(2))
         self.dropout = nn.Dropout(dropout)
         blocks: list[nn.Module] = []
-        narrow, left = stem, size // 2
+        size //= 2
         for wider in stages:
-            blocks += [Block(narrow, wider, 2), Block(wider, wider)]
-            narrow, left = wider, (left + 1) // 2
+            first = BasicBlock(narrow, wider, 2)
+            first.downsample = nn.Sequential(
+                nn.Conv2d(narrow, wider, 1, 2, bias=False), nn.BatchNorm2d(wider)
+            )
+            blocks += [first, BasicBlock(wider, wider)]
+            narrow, size = wider, (size + 1) // 2
         self.stages = nn.Sequential(*blocks, nn.Flatten())
-        self.head = nn.Sequential(
-            nn.Linear(narrow * left**2, first), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(first, second), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(second, classes),
-        )  # fmt: skip
+        hidden = _scaled((512, 256), width)
+        self.head = nn.Sequential(*_head(narrow * size**2, hidden, classes, dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, size, size) -> (N, classes)."""
@@ -342,6 +284,16 @@ def _scaled(numbers: Sequence[int], width: float) -> list[int]:
     return [max(1, round(number * width)) for number in numbers]
 
 
-def _last(units: int, classes: int, dropout: float, drop_logits: bool) -> nn.Module:
-    last = nn.Linear(units, classes)
-    return nn.Sequential(last, nn.Dropout(dropout)) if drop_logits else last
+def _convolution(narrow: int, wider: int, bias: bool = True) -> list[nn.Module]:
+    """Conv 3x3 padded with zeros, batch norm, ReLU."""
+    convolution = nn.Conv2d(narrow, wider, 3, padding=1, bias=bias)
+    return [convolution, nn.BatchNorm2d(wider), nn.ReLU()]
+
+
+def _head(units: int, hidden: Sequence[int], classes: int, dropout: float) -> list[nn.Module]:
+    """Linear layers with ReLU and dropout between them, and logits at the end."""
+    layers: list[nn.Module] = []
+    for wider in hidden:
+        layers += [nn.Linear(units, wider), nn.ReLU(), nn.Dropout(dropout)]
+        units = wider
+    return [*layers, nn.Linear(units, classes)]

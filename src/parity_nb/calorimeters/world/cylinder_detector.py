@@ -12,7 +12,7 @@ from Moliere radius and interaction length, and reaches the neighbours.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -119,11 +119,9 @@ class Detector:
         for name in ("radius", "half_length"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("moliere", "interaction", "significance"):
-            if getattr(self, name) < 0:
+        for name in ("moliere", "interaction", "significance", "thresholds"):
+            if torch.tensor(getattr(self, name)).min() < 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        if min(self.thresholds) < 0:
-            raise ValueError(f"thresholds must not be negative, not {self.thresholds}")
 
     # --- images
 
@@ -140,23 +138,20 @@ class Detector:
         Returns:
             On `device`; events without particles are empty.
         """
+        device = torch.device(device) if device is not None else particles.event.device
+        generator = torch.Generator(device).manual_seed(seed)
         out = []
-        for part, generator in self._chunks(particles, seed, device):
+        for start in range(0, max(particles.n, 1), CHUNK):
+            part = particles[start : start + CHUNK].to(device)
             em = part.where((part.kind == PHOTON) | (part.kind == ELECTRON))
             hadrons = part.where((part.kind == CHARGED_HADRON) | (part.kind == NEUTRAL_HADRON))
             layers = (
-                self._calorimeter(em, ELECTROMAGNETIC, self._towers, generator),
-                self._calorimeter(hadrons, HADRONIC, self._towers, generator),
-                self._tracks(part, self.rows, self.columns, generator),
+                self._calorimeter(em, ELECTROMAGNETIC, generator),
+                self._calorimeter(hadrons, HADRONIC, generator),
+                self._tracks(part, generator),
             )
             out.append(torch.stack(layers, 1))
         return torch.cat(out)
-
-    def _chunks(self, particles: Particles, seed: int, device: torch.device | str | None):
-        device = torch.device(device) if device is not None else particles.event.device
-        generator = torch.Generator(device).manual_seed(seed)
-        for start in range(0, max(particles.n, 1), CHUNK):
-            yield particles[start : start + CHUNK].to(device), generator
 
     @cached_property
     def _towers(self) -> _Towers:
@@ -197,10 +192,10 @@ class Detector:
     # --- layers
 
     def _calorimeter(
-        self, particles: Particles, channel: int, towers: _Towers, generator: torch.Generator
+        self, particles: Particles, channel: int, generator: torch.Generator
     ) -> Tensor:
         """Energies (n, rows, columns) that one calorimeter reports."""
-        towers = towers.to(generator.device)
+        towers = self._towers.to(generator.device)
         eta, phi, distance = self.at_calorimeter(particles)
         inside = (eta.abs() < REACH).nonzero()[:, 0]
         event, energy = particles.event[inside], particles.energy[inside]
@@ -229,8 +224,7 @@ class Detector:
         self, energies: Tensor, channel: int, towers: _Towers, generator: torch.Generator
     ) -> Tensor:
         """Resolution and thresholds of the towers that got any energy."""
-        hit = energies > 1e-3
-        where = hit.nonzero(as_tuple=True)
+        where = (energies > 1e-3).nonzero(as_tuple=True)
         true = energies[where]
         terms = towers.resolution[channel][:, where[1]]
         sigma = ((terms[0] * true) ** 2 + terms[1] ** 2 * true + terms[2] ** 2).sqrt()
@@ -249,9 +243,7 @@ class Detector:
         gauss = torch.randn(true.shape, generator=generator, device=true.device)
         return true * torch.exp(width * gauss - width**2 / 2)
 
-    def _tracks(
-        self, particles: Particles, rows: int, columns: int, generator: torch.Generator
-    ) -> Tensor:
+    def _tracks(self, particles: Particles, generator: torch.Generator) -> Tensor:
         """Transverse momenta (n, rows, columns) of charged particles, at their vertex."""
         charged = (particles.charge != 0) & (particles.eta.abs() <= TRACK_REACH)
         some = particles.where(charged & (particles.pt > 0.1))
@@ -272,6 +264,7 @@ class Detector:
         if self.noise:
             draw = torch.rand(pt.shape, generator=generator, device=pt.device)
             pt = torch.where(draw < efficiency, pt, 0.0)
+        rows, columns = self.rows, self.columns
         row = _cell((some.phi + math.pi) / (2 * math.pi) * rows, rows)
         column = _cell((some.eta + REACH) / (2 * REACH) * columns, columns)
         flat = torch.zeros(particles.n * rows * columns, device=pt.device)
@@ -355,26 +348,12 @@ class _Towers:
             turn = torch.linspace(0, 1, cells + 1, dtype=torch.float64)
             to_rows = _overlap(turn, torch.linspace(0, 1, rows + 1, dtype=torch.float64))
             to_columns = _overlap(edges, pixels)
-        return _Towers(
-            cells,
-            len(edges) - 1,
-            edges.float(),
-            tower,
-            efficiency,
-            resolution,
-            share,
-            to_rows,
-            to_columns,
-        )
+        grid = (cells, len(edges) - 1, edges.float(), tower)
+        return _Towers(*grid, efficiency, resolution, share, to_rows, to_columns)
 
     def to(self, device: torch.device) -> _Towers:
-        if self.edges.device == device:
-            return self
-        moved = {
-            name: value.to(device) if isinstance(value, Tensor) else value
-            for name, value in vars(self).items()
-        }
-        return _Towers(**moved)
+        tensors = {name: x.to(device) for name, x in vars(self).items() if isinstance(x, Tensor)}
+        return replace(self, **tensors)
 
     def shares_phi(self, phi: Tensor, spread: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Row of each phi, and the shares of it and its two neighbours."""
