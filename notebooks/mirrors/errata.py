@@ -1477,7 +1477,7 @@ assert coverage.min() < 0.65 and 1.38 < factor.max() < 1.4 and len(beyond) == 3
 # A reader who finds one in this book: see "A fault in a source" in `CONTRIBUTING.md`, which holds for
 # ours too.
 #
-# ## Exercises
+# ### Exercises
 #
 # 1. Entry 3: replace the redrawn batches by $k$ disjoint ones.  Which factor do you expect, and see?
 # 2. Entry 6: put the camera's fault *after* a coin that is tossed for a photograph twice, once before
