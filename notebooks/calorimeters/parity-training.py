@@ -41,10 +41,10 @@ import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from parity_nb.calorimeters.world.acceptance import pair_probability, real_partner, recorded
+from parity_nb.calorimeters.world.acceptance import efficiency, recorded
 from parity_nb.calorimeters.world.cylinder_detector import Detector
 from parity_nb.calorimeters.world.subsystems import CELLS, CHANNELS, merge, subsystems
-from parity_nb.calorimeters.world.violation import Decays, batches, bound, truth
+from parity_nb.calorimeters.world.violation import Decays, batches, bound, mirrored, truth
 from parity_nb.data import choose
 from parity_nb.networks import CylinderNet
 from parity_nb.objectives import which_is_real
@@ -242,11 +242,21 @@ print(pd.Series({f"{v}, {k}": str(q) for (v, k), q in by_kind.items()}).to_strin
 #
 # Where the detector is nearly dead on one side, $x$ and $Px$ are not recorded equally often in a
 # symmetric world either.  With the known efficiencies the null hypothesis is that $x$ is the one
-# recorded with probability $w = e(x)/(e(x)+e(Px))$ {cite}`tombs2022which`.  For $Q$ this changes both
-# the model's probability and the coin's: that of the model for what was recorded is
-# $\sigma(\varphi + \operatorname{logit} w)$, that of the null hypothesis is $w$, and $e^{nQ}$ is an
-# e-value.  With $w = 1/2$ it is the $Q$ of {ref}`mirrors/testing-for-asymmetry`.  Where $w = 1$, $Px$ cannot be seen
-# and the event says nothing.
+# recorded with probability $w = e(x)/(e(x)+e(Px))$ {cite}`tombs2022which`:
+
+
+# %%
+def pair_probability(events, region):
+    """w of recorded events, above 0 and below 1: (n,)."""
+    here, there = (efficiency(e, region) for e in (events, mirrored(events)))
+    return here / (here + there)
+
+
+# %% [markdown]
+# For $Q$ this changes both the model's probability and the coin's: that of the model for what was
+# recorded is $\sigma(\varphi + \operatorname{logit} w)$, that of the null hypothesis is $w$, and
+# $e^{nQ}$ is an e-value.  With $w = 1/2$ it is the $Q$ of {ref}`mirrors/testing-for-asymmetry`.  Where
+# $w = 1$, $Px$ cannot be seen and the event says nothing.
 
 
 # %% tags=["subject"]
@@ -267,7 +277,15 @@ def quality_given(phi, w):
 
 
 # %% [markdown]
-# To count signs, partners are drawn, and only events whose partner is the mirror image count.
+# To count signs, partners are drawn: $x$ itself with probability $w$, which says nothing, and $Px$
+# otherwise.  Only events whose partner is the mirror image count.
+
+
+# %%
+def real_partner(w, seed):
+    """Which events have their mirror image for a partner, if it is drawn by acceptance: (n,)."""
+    return torch.rand(len(w), generator=torch.Generator().manual_seed(seed)) >= w
+
 
 # %%
 w = pair_probability(true, region)

@@ -57,7 +57,7 @@ SCHEMES = ["none", "post", "pre", "post-encouraged", "pre-encouraged"]
 # Where a run is missing, a table says so.
 
 
-# %%
+# %% tags=["hide-input"]
 def shown(rows, *index):
     """A table by its first columns, or the words that there is none yet."""
     return rows.set_index(list(index)).round(4) if len(rows) else NOT_RUN
@@ -66,7 +66,7 @@ def shown(rows, *index):
 # %% [markdown]
 # A record holds one value for each number of training events and random seed; they become rows.
 
-# %%
+# %% tags=["hide-input"]
 PATTERN = re.compile(r"AUC, (\d+) events, random seed (\d+)")
 
 
@@ -81,7 +81,7 @@ def single_values(records):
     return pd.DataFrame(rows, columns=[*keys, "name", "value", "error", "n"])
 
 
-# %%
+# %% tags=["hide-input"]
 every = single_values(ours)
 values = every[(every.concentration == CONCENTRATION) & (every.member < 1000)]
 print(f"{len(values)} trained networks; {every.member.nunique()} samples")
@@ -95,14 +95,14 @@ print(f"{len(values)} trained networks; {every.member.nunique()} samples")
 # the published area under the ROC curve.  This was done on random seeds from 1000 on, which appear
 # in no other table.  What the study's runs of that kind say:
 
-# %%
+# %% tags=["hide-input"]
 target = theirs.set_index("name").value["uniform fcn pre-encouraged 2400"]
 tuning = every[(every.member >= 1000) & (every.events == 2400)]
 tuned = summarise(tuning, "AUC", ["concentration"]).sort_values("concentration")
 tuned["standard error"] = tuned.spread / tuned.runs**0.5
 shown(tuned[["concentration", "value", "standard error", "runs"]], "concentration")
 
-# %%
+# %% tags=["hide-input"]
 if len(tuned) > 1:
     slope, offset = np.polyfit(tuned.concentration.astype(float), tuned.value, 1)
     at_target, reached = (target - offset) / slope, slope * CONCENTRATION + offset
@@ -123,7 +123,7 @@ if len(tuned) > 1:
 # training; the difference has the scatter in it, not the error of the mean.
 
 
-# %%
+# %% tags=["hide-input"]
 def table(network):
     """Published and ours at `size` events, one row a detector and scheme."""
     chosen = values[(values.network == network) & (values.events == size)]
@@ -143,19 +143,19 @@ def table(network):
     return pd.DataFrame({"detector": rows.detector, "scheme": rows.scheme, **text})
 
 
-# %%
+# %% tags=["hide-input"]
 shown(table("fcn"), "detector", "scheme")
 
 # %% [markdown]
 # The particle-flow network:
 
-# %%
+# %% tags=["hide-input"]
 shown(table("pfn"), "detector", "scheme")
 
 # %% [markdown]
 # For the whole range of training sizes see {numref}`fig-resimulation-sizes`.
 
-# %% mystnb={"figure": {"caption": "Area under the ROC curve against training events. Top row: published. Bottom row: ours, mean over random seeds with its standard error. Columns: uniform FCN, non-uniform FCN, uniform PFN, non-uniform PFN; points are drawn side by side.", "name": "fig-resimulation-sizes"}, "image": {"alt": "Eight panels with up to five rising curves each, published above and ours below."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Area under the ROC curve against training events. Top row: published. Bottom row: ours, mean over random seeds with its standard error. Columns: uniform FCN, non-uniform FCN, uniform PFN, non-uniform PFN; points are drawn side by side.", "name": "fig-resimulation-sizes"}, "image": {"alt": "Eight panels with up to five rising curves each, published above and ours below."}}
 panels = [(n, d) for n in ("fcn", "pfn") for d in DETECTORS]
 fig, axes = plt.subplots(2, 4, figsize=(9.5, 4.8), sharex=True, sharey=True)
 for column, (network, detector) in zip(axes.T, panels, strict=True):
@@ -212,7 +212,7 @@ def contrast(first, second, network, detector):
     }  # fmt: skip
 
 
-# %%
+# %% tags=["hide-input"]
 PAIRS = [
     ("pre", "post"),
     ("pre-encouraged", "post-encouraged"),
@@ -222,7 +222,7 @@ PAIRS = [
 ]
 
 
-# %%
+# %% tags=["hide-input"]
 def contrasts(pairs, networks):
     """All of these that there are records of."""
     rows = [contrast(*pair, n, d) for pair in pairs for n in networks for d in DETECTORS]
@@ -237,7 +237,7 @@ shown(differences, "difference", "network", "detector")
 # %% [markdown]
 # How many of them have the published sign, where either is told apart from zero?
 
-# %%
+# %% tags=["hide-input"]
 clear = differences[differences.ours.abs() > 3 * differences.error].dropna(subset="published")
 same = np.sign(clear.ours.astype(float)) == np.sign(clear.published.astype(float))
 print(f"{len(clear)} of {len(differences)} differences are beyond three errors")
@@ -249,14 +249,14 @@ run.record("of them with the published sign", int(same.sum()), n=len(clear))
 # FCN with copies and encouragement, published and ours:
 
 
-# %%
+# %% tags=["hide-input"]
 def network_gain(table, detector):
     """PFN alone minus FCN with help, from whatever is indexed by detector, network and scheme."""
     plain, helped = f"{detector} pfn none {size}", f"{detector} fcn pre-encouraged {size}"
     return table[plain] - table[helped] if {plain, helped} <= set(table.keys()) else None
 
 
-# %%
+# %% tags=["hide-input"]
 names = (
     values.detector + " " + values.network + " " + values.scheme + " " + values.events.astype(str)
 )
@@ -274,7 +274,7 @@ for detector in DETECTORS:
 # The published code turns images about a corner and cuts long lists ({ref}`errata <mirrors/errata>`).  What
 # do these faults cost, and how much of the difference between *pre* and *post* is left without them?
 
-# %%
+# %% tags=["hide-input"]
 faults = [
     ("post", "post-published"),
     ("post-encouraged", "post-published-encouraged"),
@@ -292,7 +292,7 @@ shown(cost, "difference", "detector")
 # events is in $r$ alone, so they flatter the invariant network; and nothing is left that the detector
 # did, except through the width of the cells.
 
-# %%
+# %% tags=["hide-input"]
 further = ["pfn none", "pfn pre", "invariant none", "mixture none", "mixture pre"]
 rows = summarise(values[values.events == size], "AUC", ["detector", "network", "scheme"])
 rows = rows[(rows.network + " " + rows.scheme).isin(further)]
@@ -301,7 +301,7 @@ shown(rows, "detector", "network", "scheme")
 # %% [markdown]
 # The truth before the detector, which no network can exceed, in the same test events:
 
-# %%
+# %% tags=["hide-input"]
 main = ours[ours.get("concentration", pd.Series(dtype=float)).astype(float) == CONCENTRATION]
 main = main[main.seed < 1000] if len(main) else main
 bounds = {}
@@ -314,7 +314,7 @@ for detector, rows in main.groupby("detector") if len(main) else ():
 # network leads at 8,000 events and falls behind, the mixture leads up to 40,000, and the general
 # network wins at 80,000:
 
-# %%
+# %% tags=["hide-input"]
 muons = published("nabat2024learning")
 muons[["network", "events"]] = muons.name.str.split(" ", expand=True)
 muons["events"] = muons.events.astype(int)
@@ -331,7 +331,7 @@ muons.pivot_table(index="events", columns="network", values="value")
 # ones.
 
 
-# %%
+# %% tags=["hide-input"]
 def convergence(group):
     """Step at which a run has nearly its best validation AUC, and its times."""
     steps = group[group.name.str.startswith("validation AUC, step ")]
@@ -351,7 +351,7 @@ def convergence(group):
     }
 
 
-# %%
+# %% tags=["hide-input"]
 keys = ["network", "detector", "scheme"]
 runs = main.groupby(keys) if len(main) else ()
 speed = pd.DataFrame([dict(zip(keys, key, strict=True)) | convergence(g) for key, g in runs])
@@ -366,7 +366,7 @@ shown(speed, *keys)
 # and copies, and the share of it that is between copies of one event, with the standard error over
 # random seeds, for a hundred test events each.
 
-# %%
+# %% tags=["hide-input"]
 parts = ("scatter of outputs", "share")
 rows = [main[main.name == f"{part}, {size} events"].assign(name=part) for part in parts]
 quiet = pd.concat(rows)
@@ -379,7 +379,7 @@ shown(quiet.reset_index(), *keys) if len(quiet) else NOT_RUN
 # ({ref}`calorimeters/resimulation` shows how that begins).  A difference with such an entry, here below a
 # scatter of 0.01, says that the penalty was too large for it, and no more:
 
-# %%
+# %% tags=["hide-input"]
 loud = rows[0].set_index(keys).value.astype(float) if len(main) else pd.Series(dtype=float)
 for entry in loud[loud < 0.01].index:
     print("silenced:", ", ".join(entry))
@@ -387,7 +387,7 @@ for entry in loud[loud < 0.01].index:
 # %% [markdown]
 # Without a signal there must be nothing to find; runs with a concentration of zero:
 
-# %%
+# %% tags=["hide-input"]
 null = every[every.concentration == 0]
 if len(null):
     z = ((null.value - 0.5) / null.error).astype(float)
@@ -399,7 +399,7 @@ print(f"{len(null)} networks trained on events without a signal")
 # %% [markdown]
 # ## What we found
 
-# %%
+# %% tags=["hide-input"]
 for row in differences.to_dict("records"):
     label = f"{row['difference']}, {row['network']}, {row['detector']}"
     error = row["error"] if row["error"] == row["error"] else None
@@ -409,12 +409,12 @@ for row in differences.to_dict("records"):
 # No mean exceeds the truth.  The entry that was tuned comes out as it should on random seeds that
 # it was not tuned on, to a hundredth and three standard errors.
 
-# %%
+# %% tags=["hide-input"]
 for (detector, *_), group in values.groupby(["detector", "network", "scheme", "events"]):
     bound = bounds[detector]
     assert group.value.mean() < bound + 4 * group.error.mean() / len(group) ** 0.5
 
-# %%
+# %% tags=["hide-input"]
 entry = values[(values.detector == "uniform") & (values.network == "fcn") & (values.events == 2400)]
 entry = entry[entry.scheme == "pre-encouraged"].value.astype(float)
 if len(entry) >= 5:

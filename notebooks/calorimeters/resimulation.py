@@ -37,18 +37,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn.functional import affine_grid, binary_cross_entropy_with_logits, grid_sample
+from torch.nn import functional
 
-from parity_nb.calorimeters.methods.resimulation import (
-    ANGLES,
-    SCHEMES,
-    copies,
-    make_ensemble,
-    objective,
-    train,
-    turn_images,
-    turn_images_as_published,
-)
+from parity_nb.calorimeters.methods import resimulation as shared
+from parity_nb.calorimeters.methods.resimulation import ANGLES, SCHEMES, make_ensemble, train
 from parity_nb.calorimeters.networks.cell_lists import NETWORKS
 from parity_nb.calorimeters.world.disc import (
     DETECTORS,
@@ -127,8 +119,8 @@ def turned_image(images, degrees):
     squares = images.repeat_interleave(fold, 2) / fold
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     back = images.new_tensor([[c, -s, 0], [s, c, 0]])
-    grid = affine_grid(back[None], [1, 1, rows, rows], align_corners=False)
-    turned = grid_sample(squares[None], grid, align_corners=False)[0]
+    grid = functional.affine_grid(back[None], [1, 1, rows, rows], align_corners=False)
+    turned = functional.grid_sample(squares[None], grid, align_corners=False)[0]
     return turned.reshape(-1, rows, columns, fold).sum(3)
 
 
@@ -160,7 +152,7 @@ plt.show()
 # {ref}`calorimeters/resimulation-training` turns images in the same way.
 
 # %%
-assert torch.allclose(turned_image(seen, 45), turn_images(seen, 45))
+assert torch.allclose(turned_image(seen, 45), shared.turn_images(seen, 45))
 
 # %% [markdown]
 # The book's measure says what the eye suspects.  Let $T$ turn particles and $R$ turn images; if the
@@ -238,8 +230,8 @@ def centre_of_energy(images):
     return images.flatten(1) @ centres / images.sum((1, 2))[:, None]
 
 
-moved = centre_of_energy(turn_images_as_published(seen, 180)) + centre_of_energy(seen)
-cut = UNIFORM.cells(turn_images_as_published(seen, 45), keep="first")[..., 0].amax(1)
+moved = centre_of_energy(shared.turn_images_as_published(seen, 180)) + centre_of_energy(seen)
+cut = UNIFORM.cells(shared.turn_images_as_published(seen, 45), keep="first")[..., 0].amax(1)
 print(f"a half turn moves the centre by {moved.mean(0).tolist()}; a cell is {2 / 32} wide")
 run.record("largest x in the list, as published", cut.mean().item(), n=500)
 assert (moved.mean(0) > 0.04).all() and cut.mean() < 0.7
@@ -301,7 +293,7 @@ def repeated(make, way):
 
 
 for way in ("pre", "post"):
-    assert torch.allclose(repeated(eight_copies, way), repeated(copies, way))
+    assert torch.allclose(repeated(eight_copies, way), repeated(shared.copies, way))
 
 # %% [markdown]
 # The last lines say that {ref}`calorimeters/resimulation-training` makes the same copies.
@@ -321,7 +313,9 @@ for way in ("pre", "post"):
 def encouraged(logits, labels, c):
     """Losses (K,) of K networks: logits (K, events, copies), labels (K, events), c (K,)."""
     target = labels[..., None].expand_as(logits)
-    entropy = binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2))
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(
+        (1, 2)
+    )
     if logits.shape[2] == 1:
         return entropy
     return entropy + c * logits.sigmoid().var(2).mean(1)
@@ -331,7 +325,7 @@ def encouraged(logits, labels, c):
 logits = torch.randn(2, 50, 8, generator=torch.Generator().manual_seed(seed))
 example = logits, (torch.arange(100).reshape(2, 50) % 2).float(), torch.tensor([1.0, 30.0])
 same = logits[..., :1].expand_as(logits)  # all copies alike: no penalty
-assert torch.allclose(encouraged(*example), objective(*example))
+assert torch.allclose(encouraged(*example), shared.objective(*example))
 assert torch.allclose(encouraged(same, *example[1:]), encouraged(same[..., :1], *example[1:]))
 
 # %% [markdown]
@@ -433,7 +427,7 @@ for name, curve in curves.items():
 penalties = [0.0, 1.0, 30.0, 1000.0, 100_000.0]
 ensemble, curve = trained(SCHEMES["pre-encouraged"], penalties)
 scores = ensemble.evaluate(test_cells).reshape(len(penalties), networks, -1)
-entropy = binary_cross_entropy_with_logits
+entropy = functional.binary_cross_entropy_with_logits
 collapse = pd.DataFrame(index=pd.Index(penalties, name="penalty"))
 collapse["AUC"] = [np.mean([roc_area(s, label).value for s in group]) for group in scores]
 collapse["scatter of outputs"] = scores.sigmoid().std(2).mean(1)

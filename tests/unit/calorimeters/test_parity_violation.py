@@ -12,8 +12,6 @@ from parity_nb.audit import audit_pipeline
 from parity_nb.calorimeters.world.acceptance import (
     REGIONS,
     efficiency,
-    pair_probability,
-    real_partner,
     recorded,
 )
 from parity_nb.calorimeters.world.cylinder_detector import REACH as NATIVE_REACH
@@ -183,7 +181,7 @@ def test_the_chapter_derives_what_the_world_does(events):
         assert fraction == pytest.approx(bound(strength).fraction)
         assert best == pytest.approx(bound(strength).quality)
     seen = events[recorded(events, "slanted", seed=7)]
-    ours = seen[real_partner(pair_probability(seen, "slanted"), seed=8)]
+    ours = seen[training.real_partner(training.pair_probability(seen, "slanted"), seed=8)]
     assert torch.equal(at_the_lhc.with_partner(seen, "slanted", 8).momenta, ours.momenta)
 
 
@@ -270,11 +268,11 @@ def test_the_mirror_of_images_keeps_azimuths(events):
 @pytest.mark.parametrize("region", [r for r in REGIONS if r != "none"])
 def test_partners_restore_the_symmetric_world(events, region):
     seen = events[recorded(events, region, seed=7)]
-    w = pair_probability(seen, region)
+    w = training.pair_probability(seen, region)
     # an odd function that knows the detector best
     detector = torch.log(efficiency(seen, region) / efficiency(mirrored(seen), region))
     assert positive_fraction(detector[detector != 0]).p_exact < 1e-30
-    chosen = real_partner(w, seed=8) & (detector != 0)
+    chosen = training.real_partner(w, seed=8) & (detector != 0)
     count = positive_fraction(detector[chosen])
     assert count.p_exact > 1e-4 and 1 - count.p_exact > 1e-4
     # an e-value has mean one: no function gains anything on average

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 
-class _Scaled(nn.Module):
-    """A network with the mean and standard deviation of its inputs."""
+class _OnCells(nn.Module):
+    """A network that holds mean and standard deviation of its inputs, here of the energies."""
 
-    def __init__(self, shape: tuple[int, ...]):
+    def __init__(self, numbers: int = 1):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("std", torch.ones(shape))
+        self.register_buffer("mean", torch.zeros(numbers))
+        self.register_buffer("std", torch.ones(numbers))
 
     def set_scale(self, cells: Tensor) -> None:
         """Take mean and standard deviation from training events (N, cells, 3), unturned."""
@@ -29,8 +29,25 @@ class _Scaled(nn.Module):
         self.std.copy_(torch.where(std > 0, std, 1.0))
 
     def scaled(self, cells: Tensor) -> Tensor:
-        """What the scale is taken from, first axis events or cells."""
-        raise NotImplementedError
+        """What the scale is taken from, all energies: (N, cells, 3) -> (N * cells, 1)."""
+        return cells[..., 2:].reshape(-1, 1)
+
+    def general(self, cells: Tensor) -> Tensor:
+        """(N, cells, 3) -> (N, cells, 3): x, y and scaled energy."""
+        return torch.cat([cells[..., :2], (cells[..., 2:] - self.mean) / self.std], -1)
+
+    def invariant(self, cells: Tensor) -> Tensor:
+        """(N, cells, 3) -> (N, cells, 2): r and scaled energy."""
+        r2 = cells[..., :2].square().sum(-1, keepdim=True)
+        return torch.cat([(r2 + 1e-12).sqrt(), (cells[..., 2:] - self.mean) / self.std], -1)
+
+
+def _total(phi: nn.Module, features: Tensor, cells: Tensor) -> Tensor:
+    """Sum of phi over active cells, (N, cells, features) -> (N, latent).
+
+    The published code sums over the empty ones too.
+    """
+    return (phi(features) * (cells[..., 2:] > 0)).sum(-2)
 
 
 def _layers(widths: list[int], linear_first: bool = False) -> nn.Sequential:
@@ -43,7 +60,7 @@ def _layers(widths: list[int], linear_first: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class FCN(_Scaled):
+class FCN(_OnCells):
     """The published fully connected network: the list, cell after cell, through three layers.
 
     Every number of the list is scaled by itself, as published.  The network knows a cell by its
@@ -55,7 +72,7 @@ class FCN(_Scaled):
     """
 
     def __init__(self, cells: int, width: int = 128):
-        super().__init__((cells * 3,))
+        super().__init__(cells * 3)
         self.layers = _layers([cells * 3, width, width, width, 1])
 
     def scaled(self, cells: Tensor) -> Tensor:
@@ -67,26 +84,7 @@ class FCN(_Scaled):
         return self.layers((self.scaled(cells) - self.mean) / self.std)[:, 0]
 
 
-class _SumOverCells(_Scaled):
-    """phi of every active cell, summed.  The published code sums over the empty ones too."""
-
-    def __init__(self) -> None:
-        super().__init__((1,))
-
-    def scaled(self, cells: Tensor) -> Tensor:
-        """All energies, (N, cells, 3) -> (N * cells, 1)."""
-        return cells[..., 2:].reshape(-1, 1)
-
-    def total(self, phi: nn.Module, features: Tensor, cells: Tensor) -> Tensor:
-        """Sum of phi over active cells, (N, cells, features) -> (N, latent)."""
-        return (phi(features) * (cells[..., 2:] > 0)).sum(-2)
-
-    def energy(self, cells: Tensor) -> Tensor:
-        """Scaled energies, (N, cells, 1)."""
-        return (cells[..., 2:] - self.mean) / self.std
-
-
-class PFN(_SumOverCells):
+class PFN(_OnCells):
     """The published particle-flow network: F(sum over cells of phi(x, y, energy)).
 
     As published, the first two layers of both parts have nothing between them.
@@ -103,11 +101,10 @@ class PFN(_SumOverCells):
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logit of "signal", (N, cells, 3) -> (N,)."""
-        features = torch.cat([cells[..., :2], self.energy(cells)], -1)
-        return self.rest(self.total(self.phi, features, cells))[:, 0]
+        return self.rest(_total(self.phi, self.general(cells), cells))[:, 0]
 
 
-class InvariantNet(_SumOverCells):
+class InvariantNet(_OnCells):
     """A PFN that is told r instead of x and y: exactly invariant under every rotation of its cells.
 
     What it cannot know is what the detector does to the symmetry.
@@ -120,12 +117,7 @@ class InvariantNet(_SumOverCells):
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logit of "signal", (N, cells, 3) -> (N,)."""
-        return self.rest(self.total(self.phi, self.invariant(cells), cells))[:, 0]
-
-    def invariant(self, cells: Tensor) -> Tensor:
-        """(N, cells, 3) -> (N, cells, 2): r and scaled energy."""
-        r2 = cells[..., :2].square().sum(-1, keepdim=True)
-        return torch.cat([(r2 + 1e-12).sqrt(), self.energy(cells)], -1)
+        return self.rest(_total(self.phi, self.invariant(cells), cells))[:, 0]
 
 
 class MixtureNet(InvariantNet):
@@ -137,14 +129,13 @@ class MixtureNet(InvariantNet):
 
     def __init__(self, cells: int = 0, width: int = 64):
         super().__init__(cells, width)
-        self.general = _layers([3, width, width, width])
+        self.free = _layers([3, width, width, width])
         self.mixer = _layers([2, width // 2, width // 2, 2])
 
     def forward(self, cells: Tensor) -> Tensor:
         """Logit of "signal", (N, cells, 3) -> (N,)."""
-        features = torch.cat([cells[..., :2], self.energy(cells)], -1)
-        free = self.total(self.general, features, cells)
-        bound = self.total(self.phi, self.invariant(cells), cells)
+        free = _total(self.free, self.general(cells), cells)
+        bound = _total(self.phi, self.invariant(cells), cells)
         weights = self.weights(cells)
         return self.rest(weights[:, :1] * free + weights[:, 1:] * bound)[:, 0]
 

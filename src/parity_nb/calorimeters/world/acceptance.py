@@ -1,13 +1,4 @@
-"""A detector that does not see everything, and the question that allows for it.
-
-An event x is recorded with the known efficiency e(x), its mirror image with e(Px).  In a
-symmetric world, of the two the one that was recorded is x with probability
-
-    w(x) = e(x) / (e(x) + e(Px)),
-
-whatever the shape of e (Tombs and Lester 2022, for a group of two elements).  It is one half only
-where both are seen equally well.
-"""
+"""A detector with nearly dead regions, and which events it records."""
 
 from __future__ import annotations
 
@@ -16,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from parity_nb.calorimeters.world.violation import Decays, mirrored
+from parity_nb.calorimeters.world.violation import Decays
 from parity_nb.data import choose
 
 SEEN = 0.1
@@ -59,22 +50,7 @@ def efficiency(events: Decays, region: str, seen: float = SEEN) -> Tensor:
     return torch.where(dead, seen, 1.0).prod(1)
 
 
-def pair_probability(events: Decays, region: str, seen: float = SEEN) -> Tensor:
-    """Return w = e(x) / (e(x) + e(Px)) of recorded events, between 0 and 1: (n,)."""
-    here, there = (efficiency(e, region, seen) for e in (events, mirrored(events)))
-    return here / (here + there)
-
-
 def recorded(events: Decays, region: str, seed: int = 0, seen: float = SEEN) -> Tensor:
     """Which events the detector records: (n,) bool."""
     chance = torch.Generator().manual_seed(seed)
     return torch.rand(len(events), generator=chance) < efficiency(events, region, seen)
-
-
-def real_partner(w: Tensor, seed: int = 0) -> Tensor:
-    """Which events have their mirror image for a partner, if it is drawn by acceptance: (n,) bool.
-
-    The partner is x itself with probability w, and says nothing then; it is Px otherwise.  Of
-    the events that are left, a symmetric world shows x and Px equally often.
-    """
-    return torch.rand(len(w), generator=torch.Generator().manual_seed(seed)) >= w
