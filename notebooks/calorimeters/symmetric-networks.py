@@ -159,7 +159,7 @@ assert min(gap, after.relative) > 0.05
 # group, taken at the end, of the output.
 
 
-# %%
+# %% tags=["subject"]
 class OneLayer(nn.Module):
     def __init__(self, beam, classes=2):
         super().__init__()
@@ -211,19 +211,11 @@ def residual(model, x, act):
 
 
 # %%
+PUBLISHED = ("simple", "plain", "averaging", "vgg", "residual", "resnet18")
 measured = {}
 for size in (48, 32):
     x = pictures(size)
-    for name in (
-        "simple",
-        "plain",
-        "averaging",
-        "vgg",
-        "residual",
-        "resnet18",
-        "one layer",
-        "cylinder",
-    ):
+    for name in (*PUBLISHED, "one layer", "cylinder"):
         model = untrained(name, size).train()
         with torch.no_grad():
             model(x)
@@ -242,7 +234,7 @@ print("exact ones below 1e-6:", max(exact) < 1e-6, "; all others above 0.01:", m
 assert max(exact) < 1e-6 and min(inexact) > 0.01
 
 # %% tags=["hide-input"]
-for name in ("simple", "plain", "averaging", "vgg", "residual", "resnet18"):
+for name in PUBLISHED:
     worst = max(v for (n, _, _), v in measured.items() if n == name)
     run.record(f"largest residual, untrained {name}", worst, n=audited)
 
@@ -278,6 +270,7 @@ def any_roll(images):
     return sym.roll_each(images, shifts)
 
 
+# %%
 MOVES = {
     "eta flip": one_half(sym.mirror),
     "half turn": one_half(sym.half_turn),
@@ -291,6 +284,7 @@ SCHEMES = {
 }
 
 
+# %%
 def augment(images, scheme):
     """The moves of a scheme, one after the other."""
     for move in choose("scheme", scheme, SCHEMES):
