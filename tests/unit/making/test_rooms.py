@@ -7,9 +7,9 @@ import re
 from graphlib import TopologicalSorter
 
 import pytest
+import rooms
 
 from parity_nb.data import project_root
-from parity_nb.making import rooms
 
 ROOT = project_root()
 MODULES, USERS = rooms.survey(ROOT)

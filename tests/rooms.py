@@ -1,6 +1,6 @@
 """How large each room of the package is, and how many chapters reach each definition.
 
-`python -m parity_nb.making.rooms` prints it; `python -m parity_nb.making.rooms snails` also
+`python tests/rooms.py` prints it from the project's root; `python tests/rooms.py snails` also
 lists the definitions of one room that a single chapter reaches, which is where the subject of a
 chapter may have left home.
 """
