@@ -1025,8 +1025,7 @@ shown(
 )
 
 # %% [markdown]
-# Purity and efficiency are those of unweighted events, whatever the weights.  *Here* the weights count
-# (`test_42_our_purity_depends_on_the_weights`).
+# Purity and efficiency are those of unweighted events, whatever the weights.
 #
 # ### 43. Stopping when the training accuracy stops
 #

@@ -24,7 +24,6 @@ from parity_nb.calorimeters.networks.classifiers import (
 from parity_nb.calorimeters.world.disc import UNIFORM, draw_events
 from parity_nb.calorimeters.world.hard_process import CLASSES
 from parity_nb.data import project_root
-from parity_nb.neutrinos.methods import purity_efficiency
 from parity_nb.neutrinos.networks import PrintedMobileNet, weights
 from parity_nb.records import published
 from parity_nb.symmetry import (
@@ -117,15 +116,6 @@ def test_35_the_stated_weights_need_the_factor_twice():
     stated = published("shokar2020").set_index("name").value["weights"]
     assert weights(PrintedMobileNet(alpha_twice=True)) == stated
     assert weights(PrintedMobileNet(alpha_twice=False)) == 499_872
-
-
-def test_42_our_purity_depends_on_the_weights():
-    rng = np.random.default_rng(0)
-    scores, signal = rng.random(100), rng.random(100) < 0.5
-    heavy = np.where(signal, 10.0, 0.1)
-    ours = [purity_efficiency(scores, signal, [0.4], w).purity[0] for w in (np.ones(100), heavy)]
-    assert ours[0] == pytest.approx(signal[scores >= 0.4].mean())
-    assert ours[1] > ours[0] + 0.3
 
 
 def test_44_a_half_turn_moves_the_image_by_a_cell():
