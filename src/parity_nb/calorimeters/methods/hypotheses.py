@@ -3,7 +3,7 @@
 A template is the probability of each label under one hypothesis: a row of the confusion matrix.
 The test of Grefsrud et al. (2023) looks at one label only, the one that a hypothesis gives most
 often; the likelihood ratio uses them all and is the best that the labels allow (Neyman and
-Pearson 1933).
+Pearson 1933); derived in calorimeters/black-holes-and-sphalerons.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from parity_nb.calorimeters.world.particles import (
     Particles,
 )
 from parity_nb.data import choose
+from parity_nb.symmetry import mirror
 
 CHANNELS = ("electromagnetic", "hadronic", "tracks")
 """Channels of an image, in the order of the source's files."""
@@ -324,7 +325,7 @@ class _Towers:
     def build(segmentation: str, rows: int, columns: int, dead: tuple) -> _Towers:
         pixels = torch.linspace(-REACH, REACH, columns + 1, dtype=torch.float64)
         # exactly symmetric, whatever linspace rounds to
-        pixels = (pixels - pixels.flip(0)) / 2
+        pixels = (pixels - mirror(pixels)) / 2
         cells, edges = rows, pixels
         if segmentation == "towers":
             cells, edges = 36, _symmetric_edges()
@@ -384,7 +385,7 @@ def _symmetric_edges() -> Tensor:
     inner = [k / 10 for k in range(27)]
     outer = [2.8, 3.0, 3.2, 3.5, 3.7, 3.9, 4.1, 4.3, 4.5, 4.7, REACH]
     right = torch.tensor(inner + outer, dtype=torch.float64)
-    return torch.cat([-right.flip(0)[:-1], right])
+    return torch.cat([-mirror(right)[:-1], right])
 
 
 def _centres(edges: Tensor, cells: int, tower: Tensor, count: int) -> tuple[Tensor, Tensor]:
