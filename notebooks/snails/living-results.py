@@ -33,6 +33,7 @@
 # there are none, the small runs of this build; the page says which.
 
 # %% tags=["hide-input"]
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -40,12 +41,14 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from parity_nb.data import build_dir
 from parity_nb.networks import NETWORKS
 from parity_nb.plotting import SIGNED, image_grid, signed_norm, use_style
 from parity_nb.records import Records, load_records, provenance, published
-from parity_nb.saliency import inside, occlusion
+from parity_nb.saliency import occlusion
 from parity_nb.snails.data.living_sets import first_of_each, living_set, living_shells
 from parity_nb.snails.data.splits import train_and_test
 from parity_nb.statistics import joint_null, paired, positive_fraction
@@ -376,14 +379,87 @@ assert gap < 1e-3
 # %% [markdown]
 # The score: which share of $|M|$ lies on the shell?  It is to be compared with the share of the
 # picture that the shell has, and, since photographers aim, with the share that lies on the shell of
-# *another* photograph.  The answers are known for a map that is the shell itself, and for one
-# that is another photograph's.
+# *another* photograph.  Exchanging the shells between the photographs at random says how often a map
+# that knows nothing of its own shell would do as well.
+
+
+# %% tags=["subject"]
+@dataclass(frozen=True)
+class Inside:
+    """How much of the maps lies inside an object.
+
+    Attributes:
+        share: of |map| that lies on the image's own object, mean over images.
+        others: the same on the objects of the other images, which lie where objects lie.
+        area: share of the image that is object.
+        error: standard deviation of share minus others, from the scatter between images.
+        n: number of images.
+        p: one-sided p-value that the maps know nothing of their own objects, from random
+            exchanges of the objects between images.
+    """
+
+    share: float
+    others: float
+    area: float
+    error: float
+    n: int
+    p: float
+
+    def __str__(self) -> str:
+        inside = f"{self.share:.1%} of the map on {self.area:.1%} of the image"
+        other = f"{self.others:.1%} with the objects of other images"
+        return f"{inside}, {other} (n = {self.n}, p = {self.p:.2g})"
+
+
+def inside(maps: Tensor, masks: Tensor, shuffles: int = 9999, seed: int = 0) -> Inside:
+    """Score maps against where an object is known to be.
+
+    Photographers put their objects into the middle, and so may a map that knows nothing of them.
+    Therefore the score is compared with that for the objects of other images, and not only with
+    the area.
+
+    Args:
+        maps: (N, patches, patches), from `occlusion`; their signs do not matter.
+        masks: bool (N, H, W), where the object is.
+        shuffles: number of random exchanges.
+        seed: of these.
+
+    Raises:
+        ValueError: for fewer than two maps, another number of masks, or a map that is zero
+            everywhere.
+    """
+    n = len(maps)
+    if n < 2 or len(masks) != n:
+        raise ValueError(f"{n} maps and {len(masks)} masks: at least two of each are needed")
+    weights = maps.double().abs().flatten(1)
+    total = weights.sum(1, keepdim=True)
+    if (total == 0).any():
+        raise ValueError(f"map {int((total == 0).nonzero()[0, 0])} is zero everywhere")
+    cover = adaptive_avg_pool2d(masks.double()[:, None], maps.shape[-2:]).flatten(1)
+    on = (weights / total @ cover.T).numpy()  # map of row, object of column
+    own = np.diag(on)
+    others = (on.sum(1) - own) / (n - 1)
+    rng = np.random.default_rng(seed)
+    rows = np.arange(n)
+    exchanged = np.array([on[rows, rng.permutation(n)].mean() for _ in range(shuffles)])
+    return Inside(
+        share=float(own.mean()),
+        others=float(others.mean()),
+        area=float(cover.mean()),
+        error=float((own - others).std(ddof=1) / n**0.5),
+        n=n,
+        p=float((1 + (exchanged >= own.mean() - 1e-12).sum()) / (1 + shuffles)),
+    )
+
+
+# %% [markdown]
+# The answers are known for a map that is the shell itself, and for one that is another photograph's.
 
 # %%
 _, drawn = living_set("L2", living_shells(photographs)).split(fold=fold, by="observation")
 shells = first_of_each(drawn).images[: len(sample), 0] > 127  # in the order of the test images
 visible = shells.flatten(1).any(1)
-known = torch.nn.functional.adaptive_avg_pool2d(shells[visible].float(), 8)
+known = adaptive_avg_pool2d(shells[visible].float(), 8)
 perfect, wrong = inside(known, shells[visible]), inside(known.roll(1, 0), shells[visible])
 print(f"the shell itself: {perfect}\nanother's shell:  {wrong}")
 assert perfect.share > perfect.others and perfect.p < wrong.p

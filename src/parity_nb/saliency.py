@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 
 def occlusion(f: Callable[[Tensor], Tensor], images: Tensor, patches: int = 8) -> Tensor:
@@ -53,71 +50,3 @@ def _covered(images: Tensor, top: int, left: int, h: int, w: int, frame: int = 2
         fill = fill.round()
     covered[..., top : top + h, left : left + w] = fill.to(images.dtype)[..., None, None]
     return covered
-
-
-@dataclass(frozen=True)
-class Inside:
-    """How much of the maps lies inside an object.
-
-    Attributes:
-        share: of |map| that lies on the image's own object, mean over images.
-        others: the same on the objects of the other images, which lie where objects lie.
-        area: share of the image that is object.
-        error: standard deviation of share minus others, from the scatter between images.
-        n: number of images.
-        p: one-sided p-value that the maps know nothing of their own objects, from random
-            exchanges of the objects between images.
-    """
-
-    share: float
-    others: float
-    area: float
-    error: float
-    n: int
-    p: float
-
-    def __str__(self) -> str:
-        inside = f"{self.share:.1%} of the map on {self.area:.1%} of the image"
-        other = f"{self.others:.1%} with the objects of other images"
-        return f"{inside}, {other} (n = {self.n}, p = {self.p:.2g})"
-
-
-def inside(maps: Tensor, masks: Tensor, shuffles: int = 9999, seed: int = 0) -> Inside:
-    """Score maps against where an object is known to be.
-
-    Photographers put their objects into the middle, and so may a map that knows nothing of them.
-    Therefore the score is compared with that for the objects of other images, and not only with
-    the area.
-
-    Args:
-        maps: (N, patches, patches), from `occlusion`; their signs do not matter.
-        masks: bool (N, H, W), where the object is.
-        shuffles: number of random exchanges.
-        seed: of these.
-
-    Raises:
-        ValueError: for fewer than two maps, another number of masks, or a map that is zero
-            everywhere.
-    """
-    n = len(maps)
-    if n < 2 or len(masks) != n:
-        raise ValueError(f"{n} maps and {len(masks)} masks: at least two of each are needed")
-    weights = maps.double().abs().flatten(1)
-    total = weights.sum(1, keepdim=True)
-    if (total == 0).any():
-        raise ValueError(f"map {int((total == 0).nonzero()[0, 0])} is zero everywhere")
-    cover = adaptive_avg_pool2d(masks.double()[:, None], maps.shape[-2:]).flatten(1)
-    on = (weights / total @ cover.T).numpy()  # map of row, object of column
-    own = np.diag(on)
-    others = (on.sum(1) - own) / (n - 1)
-    rng = np.random.default_rng(seed)
-    rows = np.arange(n)
-    exchanged = np.array([on[rows, rng.permutation(n)].mean() for _ in range(shuffles)])
-    return Inside(
-        share=float(own.mean()),
-        others=float(others.mean()),
-        area=float(cover.mean()),
-        error=float((own - others).std(ddof=1) / n**0.5),
-        n=n,
-        p=float((1 + (exchanged >= own.mean() - 1e-12).sum()) / (1 + shuffles)),
-    )

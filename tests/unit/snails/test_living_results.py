@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from chapter_code import chapter_code
 
-from parity_nb.saliency import inside
+inside = chapter_code("snails/living-results").inside
 
 
 @pytest.fixture
