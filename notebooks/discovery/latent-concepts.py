@@ -201,7 +201,7 @@ table if len(table) else NOT_YET
 # learned more.  The area under the ROC curve is one half for a coin; below it the signal is rated more
 # normal than normal events.  After the comma stands the error of one run, from its test events.
 # The committed study's flow was made of affine couplings of our own; {ref}`discovery/anomalies` now
-# takes zuko's of the same size, whose first run lies lower on two-prong events by some .03.
+# takes zuko's of the same size, which rates two-prong events somewhat more normal.
 
 # %% tags=["hide-input"]
 methods = ["Gaussian", "expert", "autoencoder, features", "autoencoder, momenta", "flow"]
