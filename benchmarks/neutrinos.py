@@ -20,7 +20,6 @@ import h5py
 import numpy as np
 
 from parity_nb.neutrinos.files.hdf5 import read_index
-from parity_nb.neutrinos.files.reconstruction import write_simulated
 from parity_nb.neutrinos.world.simulate import EVERYWHERE, events
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -64,7 +63,9 @@ def main() -> None:
     print(f"{'events':>8}  {'source':>10}  {'ours':>10}  {'ratio':>8}  kept by both")
     with tempfile.TemporaryDirectory() as folder:
         for n in sizes:
-            path = write_simulated(Path(folder) / f"{n}.h5", events(n, "B", vertices=EVERYWHERE))
+            path = code.write_simulated(
+                Path(folder) / f"{n}.h5", events(n, "B", vertices=EVERYWHERE)
+            )
             mine, fast = timed(ours, path, 5)
             published_found, slow = timed(theirs, path, 1)
             if mine != published_found:

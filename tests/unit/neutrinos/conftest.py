@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from chapter_code import chapter_code
 
 from parity_nb.neutrinos.data import Events
-from parity_nb.neutrinos.files.reconstruction import write_simulated
 from parity_nb.neutrinos.world.simulate import EVERYWHERE, events
 
 
@@ -40,7 +40,9 @@ def made():
 @pytest.fixture(scope="session")
 def path(made, tmp_path_factory):
     """A file of these events."""
-    return write_simulated(tmp_path_factory.mktemp("files") / "fardet_gibuu_1.h5", made)
+    return chapter_code("neutrinos/pixel-maps").write_simulated(
+        tmp_path_factory.mktemp("files") / "fardet_gibuu_1.h5", made
+    )
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from parity_nb.neutrinos.files.hdf5 import (
     read_index,
     write,
 )
-from parity_nb.neutrinos.files.reconstruction import WITHOUT_MAP, branches, write_simulated
 from parity_nb.neutrinos.world.simulate import events
 
 code = chapter_code("neutrinos/pixel-maps")
+WITHOUT_MAP, branches, write_simulated = code.WITHOUT_MAP, code.branches, code.write_simulated
 N = 160
 
 

@@ -1,1 +1,1 @@
-"""The experiment's files, and what a reconstruction writes into them."""
+"""The experiment's files."""
