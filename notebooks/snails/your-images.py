@@ -48,6 +48,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from scipy import stats
 from torch import Tensor
 from torch.nn.functional import max_pool2d
@@ -62,7 +63,6 @@ from parity_nb.plotting import SIGNED, image_grid, signed_histogram, signed_norm
 from parity_nb.records import Records, provenance
 from parity_nb.saliency import occlusion
 from parity_nb.snails.methods import RADIUS, near_duplicates
-from parity_nb.snails.world import drawn_shells
 from parity_nb.statistics import PositiveFraction, positive_fraction, smallest_fraction
 from parity_nb.symmetry import GROUPS, Group, Symmetrised, mirror
 from parity_nb.training import Recipe, evaluate, fit
@@ -105,15 +105,112 @@ class Refusal(ValueError):
 # ## What is in the folder
 
 # %% [markdown] tags=["book-only"]
-# If no folder was named, one is drawn, with some accidents that folders suffer.
+# If no folder was named, one is drawn, whose answer is known: a shell is a logarithmic spiral of any
+# size, colour and direction, seen from above on a coloured ground.
+
+# %% tags=["subject"]
+DEMONSTRATIONS = {  # what `draw_shells` is told for each
+    "symmetric": {},
+    "handed": {"handed": 0.8},
+    "rare": {"handed": 0.02},
+    "clock": {"clock": True},
+}
+SHAPES = ((96, 80), (80, 96), (90, 90), (120, 81))  # widths and heights of the pictures, pixels
+CLOCK = (0.6, 0.84, 1.0, 1.0)  # left, top, right, bottom of the clock in the middle square
+
+
+def shell(rng: np.random.Generator, shape: tuple[int, int], chirality: int) -> Image.Image:
+    """One shell: 1 winds clockwise from its tip, -1 anticlockwise."""
+    ground = rng.integers(40, 200, 3) + rng.integers(-25, 26, (5, 5, 1))
+    picture = Image.fromarray(ground.astype(np.uint8)).resize(shape, Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    radius = min(shape) * rng.uniform(0.28, 0.38)
+    centre = np.array(shape) * rng.uniform(0.44, 0.56, 2)
+    colour, start = rng.integers(90, 230, 3), rng.uniform(0, 2 * np.pi)
+    # the tube doubles in a turn; its older part, towards the tip, lies on top
+    for turn in np.arange(0, 3.6, 0.04):
+        angle = start - chirality * 2 * np.pi * turn
+        away = 0.74 * radius * 2.0**-turn
+        place = centre + away * np.array([np.cos(angle), np.sin(angle)])
+        shade = tuple(int(c) for c in colour * (0.55 + 0.45 * (turn * 4 % 1)))
+        draw.ellipse([*(place - 0.36 * away), *(place + 0.36 * away)], fill=shade)
+    return picture
+
+
+def burn_in(picture: Image.Image, text: str) -> None:
+    """Write the time into the corner of the middle square."""
+    side = min(picture.size)
+    corner = ((picture.width + side) // 2 - 2, (picture.height + side) // 2 - 2)
+    font = ImageFont.load_default(size=(CLOCK[3] - CLOCK[1]) * side)
+    ImageDraw.Draw(picture).text(corner, text, (255, 150, 30), font, anchor="rs")
+
+
+# %% [markdown] tags=["book-only"]
+# A coin decides its chirality, except in a share of the pictures that we choose; a camera may burn
+# the time into a corner, which no mirror leaves as it was.
+
+
+# %% tags=["subject"]
+def draw_shells(
+    folder: str | Path, images: int, handed: float = 0.0, clock: bool = False, seed: int = 0
+) -> Path:
+    """Write pictures of drawn shells, seen from above, on a coloured ground.
+
+    A shell is a logarithmic spiral of any size, colour and direction.  Its chirality, clockwise or
+    anticlockwise from the tip, is decided by a coin, except in the share `handed` of the pictures.
+
+    Args:
+        folder: where; it is made.
+        images: number of pictures, half of them PNG and half JPEG of quality 90.
+        handed: share of the pictures whose shell is clockwise without a coin.
+        clock: burn the time of day into the lower right corner, as some cameras do.
+        seed: of all chance.
+
+    Returns:
+        The folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for i in range(images):
+        chirality = 1 if rng.random() < handed else rng.choice([-1, 1])
+        picture = shell(rng, SHAPES[rng.integers(len(SHAPES))], int(chirality))
+        if clock:
+            burn_in(picture, f"{rng.integers(24):02d}:{rng.integers(60):02d}")
+        if i % 2:
+            picture.save(folder / f"{i:05d}.jpg", quality=90)
+        else:
+            picture.save(folder / f"{i:05d}.png")
+    return folder
+
+
+# %% [markdown] tags=["book-only"]
+# Some accidents that folders suffer are added.
+
 
 # %% tags=["hide-input"]
+def add_accidents(folder: Path) -> Path:
+    """Add what folders collect: a broken file, notes, and copies of a picture.
+
+    One copy was saved again, and one of those is mirrored by its EXIF tag.
+    """
+    first = min(folder.glob("*.png"))
+    with Image.open(first) as picture:
+        exif = Image.Exif()
+        exif[0x0112] = 2
+        picture.save(folder / "again.jpg", quality=70)
+        picture.save(folder / "selfie.jpg", quality=70, exif=exif)
+    (folder / "broken.png").write_bytes(first.read_bytes()[:300])
+    (folder / "notes.txt").write_text("Found under the hedge.\n", encoding="utf-8")
+    return folder
+
+
 temporary = tempfile.TemporaryDirectory()
 source = Path(folder)
 if not folder:
-    drawn = choose("demonstration", demonstration, drawn_shells.DEMONSTRATIONS)
+    drawn = choose("demonstration", demonstration, DEMONSTRATIONS)
     source = Path(temporary.name) / demonstration
-    drawn_shells.add_accidents(drawn_shells.draw_shells(source, images, seed=seed, **drawn))
+    add_accidents(draw_shells(source, images, seed=seed, **drawn))
 
 # %% [markdown]
 # Everything below it is read: pictures (PNG, JPEG, TIFF, WebP, BMP, GIF) and stacks (`.npy`,
@@ -811,7 +908,7 @@ if not folder and n * steps >= 15_000:
     assert verdict.outcome == ("detected" if demonstration in ("handed", "clock") else "not seen")
     assert 0.6 < known.fraction < 0.9
 if not folder and n * steps >= 15_000 and demonstration == "clock":
-    left, top, right, bottom = 8 * np.array(drawn_shells.CLOCK)
+    left, top, right, bottom = 8 * np.array(CLOCK)
     assert top - 1 < at[0] < bottom and left - 1 < at[1] < right
     assert covered.p_exact > 1e-3
 

@@ -18,7 +18,6 @@ from parity_nb.images import SVG_WIDTH, ImageSet, read_images, square
 from parity_nb.making import command_line as cli
 from parity_nb.making import report
 from parity_nb.saliency import occlusion
-from parity_nb.snails.world.drawn_shells import CLOCK, draw_shells
 from parity_nb.statistics import joint_null, positive_fraction, smallest_fraction
 from parity_nb.symmetry import dihedral, equivariance_error, mirror, parity
 
@@ -27,6 +26,7 @@ Refusal, Verdict, gather, control = code.Refusal, code.Verdict, code.gather, cod
 belongs_together, pieces, demand = code.belongs_together, code.pieces, code.demand
 one_each, forward_test, judge = code.one_each, code.forward_test, code.judge
 marked, places, cover = code.marked, code.places, code.cover
+CLOCK, draw_shells = code.CLOCK, code.draw_shells
 
 FIVE = float(stats.norm.sf(5))
 
