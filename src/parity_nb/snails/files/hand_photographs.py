@@ -1,8 +1,13 @@
 """Pictures with and without hands, from the data sets that Gibbon (2023) trained a classifier on.
 
 Each loader reads a folder as its authors publish it and returns RGB images whose metadata say
-which hand is seen: "left", "right", "both", "none" or "unknown".  None of the three is fetched by
-this book.
+which hand is seen: "left", "right", "both", "none" or "unknown", its `path`, an `observation`
+(video, person or picture) and its `source`.  None of the three is fetched by this book.
+
+All take the `folder` of the data, the `size` of images in pixels (as in `parity_nb.images.resize`),
+how many `images` to take at random (all by default), and the `seed` of that choice.  All raise
+FileNotFoundError, naming it, for a missing file or folder, and ValueError for one that is not what
+it should be.
 
 - `hundred_days`: 100 Days of Hands (Shan et al. 2020), frames of videos with boxes around hands.
   Format: the Pascal VOC folders that the README of ddshan/hand_object_detector describes, and the
@@ -19,7 +24,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +36,8 @@ from parity_nb.images import ImageSet, read_picture
 SIDES = {"0": "left", "1": "right"}
 """`handside` in 100 Days of Hands."""
 
-HAND_INFO = ("id", "aspectOfHand", "imageName")
-"""Columns of HandInfo.csv that are needed here."""
-
-OUTSIDE = "outside"
+Listed = tuple[Path, dict]
+"""A picture and what its row says; `hand` may be the path of an annotation, read when needed."""
 
 
 def hundred_days(
@@ -48,38 +51,35 @@ def hundred_days(
 
     Pictures are cropped to a square, which may lose a hand at the side.  A hand counts if the
     centre of its box is in the square; a picture of which all hands are outside is left out.
-
-    Args:
-        folder: the unpacked archive, or its VOCdevkit2007_handobj_100K or VOC2007.
-        split: which list of ImageSets/Main, such as "trainval" or "test".
-        size: pixels, as in `parity_nb.images.resize`.
-        images: how many to take, at random; all by default.
-        seed: of that choice.
-
-    Returns:
-        A set with the columns `path`, `observation` (the video), `hand` and `source`.
-
-    Raises:
-        FileNotFoundError: if a folder, list, annotation or picture is missing, naming it.
-        ValueError: for a file that is not what it should be, naming it.
+    `folder` may be the unpacked archive, or its VOCdevkit2007_handobj_100K or VOC2007; `split`
+    is a list of ImageSets/Main, such as "trainval" or "test".
     """
-    inside = ("", "VOC2007", "VOCdevkit2007_handobj_100K/VOC2007")
-    root = _first(folder, inside, "Annotations", "pascal_voc_format.zip of 100 Days of Hands")
-    listed = root / "ImageSets/Main" / f"{split}.txt"
-    if not listed.is_file():
-        have = sorted(p.stem for p in listed.parent.glob("*.txt"))
-        raise FileNotFoundError(f"no list {listed}; split may be one of {have}")
-    names = [line.split()[0] for line in listed.read_text().splitlines() if line.strip()]
+    places = (
+        "Annotations",
+        "VOC2007/Annotations",
+        "VOCdevkit2007_handobj_100K/VOC2007/Annotations",
+    )
+    root = _first(folder, places, "pascal_voc_format.zip of 100 Days of Hands")
+    path = root / "ImageSets/Main" / f"{split}.txt"
+    if not path.is_file():
+        have = sorted(p.stem for p in path.parent.glob("*.txt"))
+        raise FileNotFoundError(f"no list {path}; split may be one of {have}")
+    names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+    listed = [
+        (
+            root / "JPEGImages" / f"{name}.jpg",
+            {
+                "observation": re.sub(r"_\d+$", "", name),
+                "hand": root / "Annotations" / f"{name}.xml",
+            },
+        )
+        for name in names
+    ]
+    return _read(listed, root, "100 Days of Hands", size, images, seed)
 
-    def row(name: str) -> tuple[Path, dict]:
-        video = re.sub(r"_\d+$", "", name)
-        hand = _hand_in_square(root / "Annotations" / f"{name}.xml")
-        return root / "JPEGImages" / f"{name}.jpg", {"observation": video, "hand": hand}
 
-    return _read(names, row, root, "100 Days of Hands", size, images, seed)
-
-
-def _hand_in_square(path: Path) -> str:
+def _hand_in_square(path: Path) -> str | None:
+    """Which hand an annotation sees; None if all hands are outside of the square."""
     if not path.is_file():
         raise FileNotFoundError(f"no annotation {path}")
     try:
@@ -97,7 +97,7 @@ def _hand_in_square(path: Path) -> str:
     except (ET.ParseError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no annotation of 100 Days of Hands: {error}") from error
     if hands and not sides:
-        return OUTSIDE
+        return None
     if len(sides) > 1:
         return "both" if sides >= {"left", "right"} else "unknown"
     return sides.pop() if sides else "none"
@@ -106,38 +106,24 @@ def _hand_in_square(path: Path) -> str:
 def eleven_thousand(
     folder: str | Path, size: int = 64, images: int | None = None, seed: int = 0
 ) -> ImageSet:
-    """11k Hands: `HandInfo.csv` and `Hands/*.jpg`.
-
-    Args:
-        folder: where these two lie.
-        size: pixels, as in `parity_nb.images.resize`.
-        images: how many to take, at random; all by default.
-        seed: of that choice.
-
-    Returns:
-        A set with the columns `path`, `observation` (the person), `hand`, `aspect` ("dorsal" or
-        "palmar") and `source`.
-
-    Raises:
-        FileNotFoundError: if the table or a picture that it names is missing, naming it.
-        ValueError: if the table lacks a column, or says something else than left or right.
-    """
-    root = _first(folder, ("",), "HandInfo.csv", "Hands.zip and HandInfo.csv of 11k Hands")
+    """11k Hands: `HandInfo.csv` and `Hands/*.jpg`; `aspect` is "dorsal" or "palmar"."""
+    root = _first(folder, ("HandInfo.csv",), "Hands.zip and HandInfo.csv of 11k Hands")
     table = pd.read_csv(root / "HandInfo.csv", dtype=str, keep_default_na=False)
-    if missing := [column for column in HAND_INFO if column not in table]:
-        raise ValueError(f"{root / 'HandInfo.csv'} lacks {missing}; it has {list(table.columns)}")
-
-    def row(k: int) -> tuple[Path, dict]:
-        name, words = table.imageName[k], table.aspectOfHand[k].split()
-        if len(words) != 2 or words[1] not in ("left", "right"):
+    if missing := {"id", "aspectOfHand", "imageName"} - set(table):
+        raise ValueError(
+            f"{root / 'HandInfo.csv'} lacks {sorted(missing)}; it has {list(table.columns)}"
+        )
+    listed = []
+    for row in table.itertuples():
+        if not re.fullmatch(r"\s*\S+\s+(left|right)\s*", row.aspectOfHand):
             raise ValueError(
-                f"{root / 'HandInfo.csv'}, {name}: aspectOfHand = {table.aspectOfHand[k]!r} is "
+                f"{root / 'HandInfo.csv'}, {row.imageName}: aspectOfHand = {row.aspectOfHand!r} is "
                 'not like "dorsal right"'
             )
-        person = {"observation": f"person {table.id[k]}", "hand": words[1], "aspect": words[0]}
-        return root / "Hands" / Path(name).name, person
-
-    return _read(range(len(table)), row, root, "11k Hands", size, images, seed)
+        aspect, hand = row.aspectOfHand.split()
+        about = {"observation": f"person {row.id}", "hand": hand, "aspect": aspect}
+        listed.append((root / "Hands" / Path(row.imageName).name, about))
+    return _read(listed, root, "11k Hands", size, images, seed)
 
 
 def caltech256(
@@ -149,71 +135,47 @@ def caltech256(
 ) -> ImageSet:
     """Caltech-256: 256_ObjectCategories/001.ak47/001_0001.jpg and so on; taken to show no hands.
 
-    Nobody promises that: some of its people hold things.  What else lies in the folders, such as
-    056.dog/greg and 198.spider/RENAME2 of the archive, is passed over.
-
-    Args:
-        folder: 256_ObjectCategories, or the folder in which it lies.
-        size: pixels, as in `parity_nb.images.resize`.
-        images: how many to take, at random; all by default.
-        seed: of that choice.
-        without: categories to leave out, such as "159.people".
-
-    Returns:
-        A set with the columns `path`, `observation` (the picture), `hand`, `category` and
-        `source`.
-
-    Raises:
-        FileNotFoundError: if there are no such folders.
-        ValueError: for a category in `without` that there is not, or a broken picture.
+    Nobody promises that: some of its people hold things; `without` leaves out categories, such as
+    "159.people".  What else lies in the folders, such as 056.dog/greg and 198.spider/RENAME2 of
+    the archive, is passed over.  The set has the column `category`.
     """
-    inside = ("", "256_ObjectCategories", "caltech256/256_ObjectCategories")
-    root = _first(folder, inside, "001.*", "256_ObjectCategories.tar of Caltech-256")
+    places = ("001.*", "256_ObjectCategories/001.*", "caltech256/256_ObjectCategories/001.*")
+    root = _first(folder, places, "256_ObjectCategories.tar of Caltech-256")
     categories = sorted(p.name for p in root.iterdir() if re.match(r"\d{3}\.", p.name))
     if unknown := set(without) - set(categories):
         raise ValueError(f"without = {sorted(unknown)}: {root} has no such categories")
-    paths = [
-        path
+    listed = [
+        (path, {"observation": path.stem, "hand": "none", "category": category})
         for category in categories
         if category not in without
         for path in sorted((root / category).iterdir())
         if re.fullmatch(r"\d{3}_\d{4}\.jpg", path.name)
     ]
-
-    def row(path: Path) -> tuple[Path, dict]:
-        return path, {"observation": path.stem, "hand": "none", "category": path.parent.name}
-
-    return _read(paths, row, root, "Caltech-256", size, images, seed)
+    return _read(listed, root, "Caltech-256", size, images, seed)
 
 
-def _first(folder: str | Path, inside: Sequence[str], sign: str, archive: str) -> Path:
-    """The first of the places in which `sign` lies."""
-    for place in inside:
-        root = Path(folder) / place
-        if root.is_dir() and any(root.glob(sign)):
-            return root
-    raise FileNotFoundError(f"{folder} holds no {sign}: unpack {archive} there")
+def _first(folder: str | Path, signs: Iterable[str], archive: str) -> Path:
+    """The folder of the first of the signs that there is."""
+    for sign in signs:
+        for found in Path(folder).glob(sign):
+            return found.parent
+    raise FileNotFoundError(f"{folder} holds no {next(iter(signs))}: unpack {archive} there")
 
 
 def _read(
-    items: Sequence,
-    row: Callable[..., tuple[Path, dict]],
-    root: Path,
-    source: str,
-    size: int,
-    images: int | None,
-    seed: int,
+    listed: list[Listed], root: Path, source: str, size: int, images: int | None, seed: int
 ) -> ImageSet:
-    """Read the pictures of all items, or of `images` random ones, in their order."""
-    if images is not None and not 0 < images <= len(items):
-        raise ValueError(f"images = {images}, but {source} in {root} has {len(items)}")
-    chosen = range(len(items))
+    """Read all pictures, or `images` random ones, in their order."""
+    if images is not None and not 0 < images <= len(listed):
+        raise ValueError(f"images = {images}, but {source} in {root} has {len(listed)}")
+    chosen = range(len(listed))
     if images is not None:
-        chosen = sorted(np.random.default_rng(seed).permutation(len(items))[:images].tolist())
+        chosen = sorted(np.random.default_rng(seed).permutation(len(listed))[:images].tolist())
     pictures, rows = [], []
-    for k in chosen:
-        path, about = row(items[k])
-        if about["hand"] == OUTSIDE:
+    for path, about in (listed[k] for k in chosen):
+        if isinstance(about["hand"], Path):
+            about = about | {"hand": _hand_in_square(about["hand"])}
+        if about["hand"] is None:
             continue
         if not path.is_file():
             raise FileNotFoundError(f"no picture {path}, which {source} lists")
