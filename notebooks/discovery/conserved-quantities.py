@@ -32,10 +32,13 @@
 # `study` size only.  All collisions are simulated.
 
 # %%
+from dataclasses import dataclass
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from parity_nb.discovery.methods.latents import (
@@ -47,7 +50,6 @@ from parity_nb.discovery.methods.latents import (
     information,
 )
 from parity_nb.discovery.networks import Coder, kl_nats, mlp
-from parity_nb.discovery.world.collisions import FREEDOMS, MASS, collide, same_momentum
 from parity_nb.plotting import CYCLE, use_style
 from parity_nb.records import Records, provenance, published
 from parity_nb.symmetry import equivariance_error, identity
@@ -86,7 +88,157 @@ recipe = bottleneck_recipe(epochs, batch=256 if collisions < 50_000 else 512)
 # particle.  Both particles are seen at five times before, to a centimetre
 # ({numref}`fig-conserved-collision`).  Scales and ranges are close to those of
 # {cite}`iten2020scinet`, but there the hit was always at the same point, where $L$ is a sum of two
-# numbers.  Here the direction matters, and $L$ is a sum of products.
+# numbers.  Here the direction matters, and $L$ is a sum of products.  The world in numbers:
+
+# %% tags=["subject"]
+RADIUS = 1.0
+"""Length of the rod in metres."""
+
+MASS = 1.0
+"""Mass of either particle in kilograms."""
+
+ERROR = 0.01
+"""Standard deviation of an observed coordinate in metres."""
+
+TURN = (1.0, 3.0)
+"""Range of the rod's angular velocity in rad/s."""
+
+SPEED = 2.0
+"""Largest radial or tangential velocity of the free particle in m/s."""
+
+ARC = torch.pi / 2
+"""The collision happens between -ARC and ARC radians."""
+
+OBSERVED = (-1.0, -0.75, -0.5, -0.25, 0.0)
+"""Times at which both particles are observed, in seconds before the collision."""
+
+ASKED = (0.0, 0.5, 1.0)
+"""Times after the collision at which the question shows the free particle, in seconds."""
+
+LATEST = 1.0
+"""The question asks for the rod's particle at a time between 0 and so many seconds."""
+
+FREEDOMS = 4
+"""Numbers that tell what was observed: the place of the collision, the turn, two velocities."""
+
+SPREAD = MASS * RADIUS * ((TURN[1] - TURN[0]) ** 2 / 12 + (2 * SPEED) ** 2 / 12) ** 0.5
+"""Standard deviation of the total angular momentum over collisions, in kg m2/s."""
+
+# %% [markdown]
+# What a set of collisions holds:
+
+
+# %% tags=["subject"]
+@dataclass(frozen=True)
+class Collisions:
+    """A set of collisions.
+
+    Attributes:
+        observation: (N, 20) metres: the positions of the rod's particle at the times `OBSERVED`,
+            x and y alternating, then those of the free one.
+        question: (N, 7): the positions of the free particle at the times `ASKED` in metres, and
+            the time asked for in seconds.
+        answer: (N, 2) metres: where the rod's particle is at that time.
+        place: (N,) angle of the collision in radians.
+        turn: (N,) angular velocity before it in rad/s.
+        velocity: (N, 2) radial and tangential velocity of the free particle before it, in m/s.
+        before, after: (N,) total angular momentum about the pivot in kg m2/s.
+    """
+
+    observation: Tensor
+    question: Tensor
+    answer: Tensor
+    place: Tensor
+    turn: Tensor
+    velocity: Tensor
+    before: Tensor
+    after: Tensor
+
+    def __len__(self) -> int:
+        return len(self.answer)
+
+
+# %% [markdown]
+# Both particles fly freely before, and the free one after.  What the free particle takes along the
+# rod lacks; with a broken law a random part comes in.  Then both are observed.
+
+
+# %% tags=["subject"]
+def _observe(place, turn, velocity, kept, chance, exact) -> Collisions:
+    n = len(place)
+    before = angular_momentum(turn, velocity[:, 1])
+    centre = angular_momentum(torch.tensor(sum(TURN) / 2), torch.tensor(0.0))
+    noise = SPREAD * torch.randn(n, generator=chance)
+    after = centre + kept * (before - centre) + (1 - kept**2) ** 0.5 * noise
+    leaving = torch.stack([_uniform(n, -SPEED, SPEED, chance) for _ in range(2)], dim=1)
+    turn_after = after / (MASS * RADIUS**2) - leaving[:, 1] / RADIUS
+    asked = _uniform(n, 0, LATEST, chance)
+    rod = _on_circle(place[:, None] + turn[:, None] * torch.tensor(OBSERVED))
+    free = _flight(place, velocity, OBSERVED)
+    shown = _flight(place, leaving, ASKED)
+    answer = _on_circle(place + turn_after * asked)
+    error = 0.0 if exact else ERROR
+    observation, question, answer = (
+        part + error * torch.randn(part.shape, generator=chance)
+        for part in (torch.cat([rod.flatten(1), free.flatten(1)], 1), shown.flatten(1), answer)
+    )
+    question = torch.cat([question, asked[:, None]], dim=1)
+    return Collisions(observation, question, answer, place, turn, velocity, before, after)
+
+
+def _uniform(n: int, low: float, high: float, chance: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(n, generator=chance)
+
+
+def _on_circle(angle: Tensor) -> Tensor:
+    """Angles (...) -> positions (..., 2) in metres."""
+    return RADIUS * torch.stack([angle.cos(), angle.sin()], dim=-1)
+
+
+def _flight(place: Tensor, velocity: Tensor, times: tuple[float, ...]) -> Tensor:
+    """Straight flight through the place of the collision at time 0, (N, times, 2) in metres."""
+    outwards = torch.stack([place.cos(), place.sin()], dim=-1)
+    along = torch.stack([-place.sin(), place.cos()], dim=-1)
+    v = velocity[:, :1] * outwards + velocity[:, 1:] * along
+    return RADIUS * outwards[:, None] + v[:, None] * torch.tensor(times)[None, :, None]
+
+
+# %% [markdown]
+# Place, turn and velocities are drawn evenly from their ranges.
+
+
+# %% tags=["subject"]
+def angular_momentum(turn: Tensor, tangential: Tensor) -> Tensor:
+    """Total about the pivot in kg m2/s: m r^2 omega + m r v_t, (N,) and (N,) -> (N,)."""
+    return MASS * RADIUS * (RADIUS * turn + tangential)
+
+
+def collide(n: int, kept: float = 1.0, seed: int = 0, exact: bool = False) -> Collisions:
+    """Simulate n collisions.
+
+    The free particle leaves with any velocity (the collision may be elastic or not, and the
+    bodies need not be round); the rod takes what is left of the angular momentum.
+
+    Args:
+        n: how many.
+        kept: correlation of the total angular momentum after the collision with that before it.
+            1: it is conserved.  Less: an external torque adds a random part, and the whole is
+            scaled so that its distribution over collisions has the same mean and width.  0: the
+            total after the collision has nothing to do with that before.
+        seed: of all chance.
+        exact: leave out the errors of observation.
+
+    Raises:
+        ValueError: for no collisions, or `kept` outside 0 to 1.
+    """
+    if n < 1 or not 0 <= kept <= 1:
+        raise ValueError(f"n = {n} must be at least 1, and kept = {kept} between 0 and 1")
+    chance = torch.Generator().manual_seed(seed)
+    place = _uniform(n, -ARC, ARC, chance)
+    turn = _uniform(n, *TURN, chance)
+    velocity = torch.stack([_uniform(n, -SPEED, SPEED, chance) for _ in range(2)], dim=1)
+    return _observe(place, turn, velocity, kept, chance, exact)
+
 
 # %%
 train = collide(collisions, kept, seed=2 * seed)
@@ -265,6 +417,23 @@ knows.round(3).to_frame("most relevant neuron")
 # ({ref}`mirrors/parity-odd-functions`): take each collision to another one with the same angular
 # momentum, at another place, with other velocities, and compare.  Pairing at random is the scale:
 # independent values of the same spread differ by $\sqrt2$ of it.
+
+
+# %% tags=["subject"]
+def same_momentum(collisions: Collisions, seed: int = 0) -> Collisions:
+    """Other collisions with the same angular momentum before, everything else drawn anew.
+
+    The turn is drawn from the values that leave the tangential velocity within its range.
+    """
+    chance = torch.Generator().manual_seed(seed)
+    n = len(collisions)
+    share = collisions.before / (MASS * RADIUS)
+    low = (share - SPEED).clamp(*TURN) / RADIUS
+    high = (share + SPEED).clamp(*TURN) / RADIUS
+    turn = low + (high - low) * _uniform(n, 0, 1, chance)
+    radial = _uniform(n, -SPEED, SPEED, chance)
+    velocity = torch.stack([radial, share - RADIUS * turn], dim=1)
+    return _observe(_uniform(n, -ARC, ARC, chance), turn, velocity, 1.0, chance, False)
 
 
 # %%

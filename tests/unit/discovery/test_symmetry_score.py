@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +10,10 @@ import torch
 from chapter_code import chapter_code
 from PIL import Image
 
-from parity_nb.discovery.files.edge_network import EdgeNet
 from parity_nb.discovery.methods.decoys import train_decoys
 from parity_nb.discovery.world.drawings import DRAWINGS, drawing
 from parity_nb.discovery.world.templates import CLASSES, FAMILIES, draw, pixel_grid, two_tones
+from parity_nb.fetch import FetchError
 from parity_nb.symmetry import dihedral, mirror, quarter_turn
 
 CODE = chapter_code("discovery/symmetry-score")
@@ -233,7 +234,7 @@ def test_sketches_of_the_drawings():
 @pytest.fixture(scope="module")
 def untrained_edges():
     torch.manual_seed(3)
-    return EdgeNet().eval()
+    return CODE.EdgeNet().eval()
 
 
 def test_edges_turn_with_the_picture_although_the_network_does_not(untrained_edges):
@@ -258,3 +259,34 @@ def test_several_sets_of_pictures_at_once(untrained_edges, tmp_path, monkeypatch
     assert found.names == [*DRAWINGS, *end]
     assert found.tones.shape == (len(DRAWINGS) + 4, 256)
     assert set(found.refused) == {"blue.png", "blue.png@edges"}
+
+
+# --- the edge network's published weights
+
+
+def keras_file(net, path):
+    """The network's weights as Keras writes them."""
+    with h5py.File(path, "w") as file:
+        for place, layer in CODE.keras_layers(net).items():
+            file[f"{place}/vars/0"] = layer.weight.detach().permute(2, 3, 1, 0).numpy()
+            file[f"{place}/vars/1"] = layer.bias.detach().numpy()
+    return path
+
+
+def test_edge_network_has_the_published_number_of_weights(untrained_edges):
+    convolutions = 14_714_688  # those of VGG16, Simonyan & Zisserman (2014)
+    sides = 64 + 128 + 256 + 512 + 512 + 5
+    assert sum(p.numel() for p in untrained_edges.parameters()) == convolutions + sides + 5 + 1
+
+
+def test_weights_of_a_keras_file(untrained_edges, tmp_path):
+    read = CODE.read_edge_network(keras_file(untrained_edges, tmp_path / "w.h5"))
+    x = torch.rand(1, 3, 21, 34, generator=generator()) * 255
+    with torch.no_grad():
+        assert torch.equal(read(x), untrained_edges(x))
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        del file["dsn3/vars/0"]
+    with pytest.raises(FetchError, match=r"w\.h5 does not hold the weights of HED.*dsn3"):
+        CODE.read_edge_network(tmp_path / "w.h5")
+    with pytest.raises(FetchError, match=r"none\.h5"):
+        CODE.read_edge_network(tmp_path / "none.h5")

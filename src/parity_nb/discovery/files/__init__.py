@@ -1,1 +1,1 @@
-"""File formats of pictures, tunes and collisions, and the public data sets in them."""
+"""File formats of pictures and tunes, and the public data sets in them."""
