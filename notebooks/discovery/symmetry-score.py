@@ -52,7 +52,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import confusion_matrix, roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.functional import cross_entropy
 from torchvision.transforms.v2 import functional as tv
 
 from parity_nb.discovery.methods.decoys import train_decoys
@@ -236,7 +235,7 @@ def train_classifier(images, kinds, epochs, batch=64, seed=0):
         def loss(x, kind):
             x = elements[int(torch.randint(len(elements), (1,)))].act(x)
             sign = torch.randint(0, 2, (len(x), x.shape[1], 1, 1), device=x.device) * 2 - 1
-            return cross_entropy(model(x * sign), kind, label_smoothing=0.05)
+            return functional.cross_entropy(model(x * sign), kind, label_smoothing=0.05)
 
         return loss
 

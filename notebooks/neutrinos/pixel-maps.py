@@ -57,15 +57,7 @@ from parity_nb.neutrinos.files.hdf5 import (
     read_index,
     write,
 )
-from parity_nb.neutrinos.world import nova, transport
-from parity_nb.neutrinos.world.generators import (
-    ENERGIES,
-    GENERATORS,
-    LABELS,
-    PEAK,
-    WIDTH,
-    energies_of,
-)
+from parity_nb.neutrinos.world import generators, nova, transport
 from parity_nb.neutrinos.world.simulate import EVERYWHERE, PixelMaps, events
 from parity_nb.plotting import use_style
 from parity_nb.records import Records, provenance
@@ -153,7 +145,7 @@ assert 1.3 < ratio < 2.2
 # what separates them is what is poorly known:
 
 # %%
-pd.DataFrame({name: vars(model) for name, model in GENERATORS.items()})
+pd.DataFrame({name: vars(model) for name, model in generators.GENERATORS.items()})
 
 # %% [markdown]
 # The last row says that the second, like GiBUU, draws energies evenly and gives each event a weight.
@@ -316,7 +308,7 @@ def write_simulated(path: str | Path, made: PixelMaps, seed: int = 0) -> Path:
 scratch = tempfile.TemporaryDirectory()  # gone when the notebook ends
 place = Path(folder or scratch.name)
 if not folder:
-    for name in GENERATORS:
+    for name in generators.GENERATORS:
         made = events(n_events, name, seed, vertices=EVERYWHERE)
         for part, chosen in enumerate((slice(None, n_events // 2), slice(n_events // 2, None))):
             write_simulated(place / f"{name}_{part}.h5", made[chosen], seed)
@@ -347,7 +339,7 @@ with EventFile(paths[0]) as file:
 
 # %%
 index = read_index(paths)
-index["generator"] = np.where(genie[index["file"]], *GENERATORS)
+index["generator"] = np.where(genie[index["file"]], *generators.GENERATORS)
 index = index.groupby("generator").head(n_events).reset_index(drop=True)
 index[["file", "row", "run", "evt", "subevt", "label", "mode", "energy", "weight"]].head(3)
 
@@ -405,18 +397,18 @@ of = dict(tuple(index.groupby("generator", sort=False)))
 
 # %%
 picks = {}
-for kind in LABELS:
+for kind in generators.LABELS:
     rows = index[(index["label"] == kind) & (index["generator"] == "genie-like")]
     picks[kind] = (
         rows["hits"]
         .sort_values(ascending=False, kind="stable")
         .index[len(rows) // (40 if kind == "nc" else 8)]
     )
-chosen = dict(zip(LABELS, maps[list(picks.values())], strict=True))
+chosen = dict(zip(generators.LABELS, maps[list(picks.values())], strict=True))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One simulated event of each label in both views, as figure 7 of the source shows one. The beam comes from the left. Colour is the energy that a cell saw.", "name": "fig-pixel-maps-events"}, "image": {"alt": "Two rows of three event displays: a long thin track, a widening shower, and a neutral-current event with separate pieces."}}
 fig, axes = plt.subplots(2, 3, figsize=(8.6, 4.6), sharex=True, sharey=True)
-for column, kind in enumerate(LABELS):
+for column, kind in enumerate(generators.LABELS):
     for view in range(2):
         ax, picture = axes[view, column], chosen[kind][view].float().T / 2
         shown = picture.where(picture > 0, torch.nan)
@@ -637,7 +629,7 @@ def flow(cut):
     error = (p * (1 - p)).div(n, axis=0).pow(0.5)
     share = k.div(n, axis=0)
     text = (100 * share).round(1).astype(str) + " ± " + (100 * error).round(1).astype(str)
-    return text.T[list(LABELS)].rename_axis(columns="kept / %, ± binomial")
+    return text.T[list(generators.LABELS)].rename_axis(columns="kept / %, ± binomial")
 
 
 flow(NUMU)
@@ -777,7 +769,7 @@ def e_cuts(file):
 # Ours must agree with it, event by event (`benchmarks/neutrinos.py` compares the two on 2,000 and on 8,000 events):
 
 # %%
-name = next(reversed(GENERATORS))
+name = next(reversed(generators.GENERATORS))
 small = events(compared, name, seed + 1, vertices=EVERYWHERE)
 one = write_simulated(Path(scratch.name) / "compared" / "one.h5", small, seed)
 start = time.perf_counter()
@@ -814,15 +806,16 @@ print(
 # 200,000 energies without pictures show:
 
 # %%
-energy, weight = energies_of(200_000, True, rng)
+energy, weight = generators.energies_of(200_000, True, rng)
 kept = {
     "accept-reject": accepted(weight, rng, largest=10),
     "as in the source": weight > rng.uniform(1, 10, len(weight)),
 }
 
 # %%
-low, high = ENERGIES
-beam = stats.truncnorm((low - PEAK) / WIDTH, (high - PEAK) / WIDTH, PEAK, WIDTH)
+low, high = generators.ENERGIES
+peak, width = generators.PEAK, generators.WIDTH
+beam = stats.truncnorm((low - peak) / width, (high - peak) / width, peak, width)
 p_value = {name: stats.kstest(energy[taken], beam.cdf).pvalue for name, taken in kept.items()}
 for name, taken in kept.items():
     spread = energy[taken].std()
@@ -928,7 +921,7 @@ for name, values in (("fixed scale", index["light"]), ("scale of each event", sc
 
 # %%
 threshold = {"numu": 0.98, "nue": 0.0, "nc": 0.82}
-pool = np.repeat(LABELS, [20_000, 1000, 10_000])
+pool = np.repeat(generators.LABELS, [20_000, 1000, 10_000])
 take = np.vectorize(threshold.get)(pool)
 draws = [np.flatnonzero(rng.random(len(pool)) > take) for _ in range(3)]
 balanced = np.concatenate(draws)
@@ -937,7 +930,7 @@ counts = pd.DataFrame(
         "in the set": pd.Series(pool[balanced]).value_counts(),
         "different events": pd.Series(pool[np.unique(balanced)]).value_counts(),
     }
-).loc[list(LABELS)]
+).loc[list(generators.LABELS)]
 counts
 
 # %% [markdown]
