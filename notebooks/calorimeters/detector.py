@@ -47,9 +47,10 @@ import pandas as pd
 import torch
 from matplotlib.colors import LogNorm
 from scipy import stats
+from tqdm import tqdm
 
-from parity_nb.calorimeters.files import read_images, write_images
-from parity_nb.calorimeters.world import hard_process, pythia
+from parity_nb.calorimeters.files import SHAPE, check_values, read_images
+from parity_nb.calorimeters.world import fragmentation, hard_process
 from parity_nb.calorimeters.world.cylinder_detector import CHANNELS, HADRONIC, TRACKS, Detector
 from parity_nb.calorimeters.world.generator import make_class
 from parity_nb.calorimeters.world.particles import KINDS, Particles, concatenate
@@ -445,10 +446,220 @@ assert joint > 1e-3
 #
 # Quarks and gluons shower, hadrons form, the rest of the two protons adds its share.  Pythia 8
 # {cite}`bierlich2022` models all of that, at some ten milliseconds an event.  It knows neither black holes
-# nor sphalerons, but reads ours from an event file {cite}`alwall2007`; {mod}`parity_nb.calorimeters.world.pythia`
-# shows how.  The fast generator replaces it by a handful of densities, whose parameters were
-# fitted to what Pythia gives.  What is compared are histograms of particles and of pixels, and means
-# over events.
+# nor sphalerons, but reads ours from a Les Houches event file {cite}`alwall2007`.  The fast generator
+# replaces it by a handful of densities, whose parameters were fitted to what Pythia gives.
+#
+# In the file each particle is a row: its code, whether it is incoming ($-1$), outgoing (1) or decays (2),
+# the rows of its mothers, its colour and anticolour, momentum, energy and mass in GeV.
+
+
+# %%
+def lhe_row(code, status, mothers, colours, p):
+    """One row; p is (E, px, py, pz) in GeV."""
+    mass = math.sqrt(max(p[0] ** 2 - p[1] ** 2 - p[2] ** 2 - p[3] ** 2, 0.0))
+    mass = mass if mass > 1e-3 * p[0] else 0.0
+    numbers = " ".join(f"{value:.12e}" for value in (p[1], p[2], p[3], p[0], mass))
+    return f"{code} {status} {mothers[0]} {mothers[1]} {colours[0]} {colours[1]} {numbers} 0 9"
+
+
+# %% [markdown]
+# Pythia has to find a colour flow in it.  A black hole forgets how its colours are joined, so its lines are
+# drawn by lot: each starts at an incoming quark or an outgoing antiquark, passes some gluons and ends at an
+# outgoing quark.
+
+
+# %% tags=["subject"]
+def colour_lines(codes, rng):
+    """Colour and anticolour of each outgoing parton of a black hole."""
+    quarks = rng.permutation(np.flatnonzero((codes >= 1) & (codes <= 6)))
+    antiquarks = np.flatnonzero((codes <= -1) & (codes >= -6))
+    gluons = rng.permutation(np.flatnonzero(codes == 21))
+    colours = [(0, 0)] * len(codes)
+    tag = 503
+    ends = [501, 502]  # the open tag of each line
+    for i in antiquarks:
+        colours[i] = (0, tag)
+        ends.append(tag)
+        tag += 1
+    for i in gluons:
+        line = rng.integers(len(ends))
+        colours[i] = (ends[line], tag)
+        ends[line] = tag
+        tag += 1
+    for i, end in zip(quarks, ends, strict=True):
+        colours[i] = (end, 0)
+    return colours
+
+
+# %% [markdown]
+# A sphaleron joins nine quarks of three generations, each generation a junction of three colours.  Three
+# junctions at one vertex are refused, so the second and the third generation sit inside a colour-neutral
+# carrier that decays at once; charges are checked at the end only.
+
+# %%
+CARRIER = 9900001  # a code that no particle has
+
+
+# %% tags=["subject"]
+def generation_rows(codes, momenta, groups):
+    """Rows of a sphaleron: one antiquark at the vertex, two carriers of three each, leptons."""
+    rows, inner, tag = [], [], 503
+    for group in (1, 2, 3):
+        mine = groups == group
+        quark = mine & (np.abs(codes) <= 6)
+        for i in np.flatnonzero(mine & ~quark):
+            rows.append(lhe_row(codes[i], 1, (1, 2), (0, 0), momenta[i]))
+        if group == 1:
+            i = np.flatnonzero(quark)[0]
+            rows.append(lhe_row(codes[i], 1, (1, 2), (0, tag), momenta[i]))
+            tag += 1
+            continue
+        rows.append(lhe_row(CARRIER, 2, (1, 2), (0, 0), momenta[quark].sum(0)))
+        mother = len(rows) + 2
+        for i in np.flatnonzero(quark):
+            inner.append(lhe_row(codes[i], 1, (mother, mother), (0, tag), momenta[i]))
+            tag += 1
+    return rows + inner
+
+
+# %% [markdown]
+# Before what comes out stand the two quarks that came in, whose energies follow from the sum:
+
+
+# %% tags=["subject"]
+def event_lines(partons, k, here, rng):
+    """Event k, whose partons are the slice `here`."""
+    codes, momenta, groups = (
+        x[here].numpy() for x in (partons.code, partons.momentum, partons.group)
+    )
+    total = momenta.sum(0)
+    x = (total[0] + total[3]) / 2, (total[0] - total[3]) / 2
+    rows = [
+        lhe_row(code, -1, (0, 0), (501 + i, 0), (energy, 0, 0, (energy, -energy)[i]))
+        for i, (code, energy) in enumerate(zip(partons.incoming[k].tolist(), x, strict=True))
+    ]
+    if groups.max() == 1:
+        outgoing = zip(codes, colour_lines(codes, rng), momenta, strict=True)
+        rows += [lhe_row(c, 1, (1, 2), colour, p) for c, colour, p in outgoing]
+    else:
+        rows += generation_rows(codes, momenta, groups)
+    scale = math.sqrt(max(4 * x[0] * x[1], 1.0)) / len(codes)
+    head = f"{len(rows)} 1 1.0 {scale:.8e} 0.0078125 0.1"
+    return ["<event>", head, *rows, "</event>"]
+
+
+# %%
+def write_lhe(partons, path, seed=0):
+    """The file of all events; the seed is that of the colour flow."""
+    rng = np.random.default_rng(seed)
+    beam = f"{hard_process.BEAM:.8e}"
+    lines = ['<LesHouchesEvents version="1.0">', "<init>", f"2212 2212 {beam} {beam} 0 0 0 0 3 1"]
+    lines += ["1.0 0.0 1.0 1", "</init>"]
+    starts = np.searchsorted(partons.event.numpy(), np.arange(partons.n + 1))
+    for k in range(partons.n):
+        lines += event_lines(partons, k, slice(starts[k], starts[k + 1]), rng)
+    path.write_text("\n".join([*lines, "</LesHouchesEvents>", ""]), encoding="ascii")
+
+
+# %% [markdown]
+# Of what Pythia makes of it, the detector gets the visible particles that are left in the end, as columns
+# of the same table that the fast generator fills:
+
+
+# %%
+def kind_of(p):
+    """Position in `KINDS` of a particle of Pythia."""
+    hadron = "charged hadron" if p.isCharged() else "neutral hadron"
+    return KINDS.index({22: "photon", 11: "electron", 13: "muon"}.get(p.idAbs(), hadron))
+
+
+def visible(event, number):
+    """Visible particles of one event: (6, m), rows event, pt, eta, phi, charge, kind."""
+    rows = []
+    for p in event:
+        if p.isFinal() and p.isVisible() and p.pT() > 0.1 and abs(p.eta()) < fragmentation.REACH:
+            rows.append((number, p.pT(), p.eta(), p.phi(), round(p.charge()), kind_of(p)))
+    return np.array(rows).reshape(-1, 6).T
+
+
+# %% tags=["subject"]
+def showered(pythia, n):
+    """The particles of n events; a RuntimeError if more than one in a hundred fails."""
+    columns, failed, done = [], 0, 0
+    with tqdm(total=n, desc="Pythia", unit="event") as progress:
+        while not pythia.infoPython().atEndOfFile() and done + failed < n:
+            if not pythia.next():
+                failed += not pythia.infoPython().atEndOfFile()
+                continue
+            columns.append(visible(pythia.event, done))
+            done += 1
+            progress.update()
+    if failed > max(1, n / 100) or not done:
+        raise RuntimeError(f"Pythia failed on {failed} of {n} events")
+    event, pt, eta, phi, charge, kind = np.concatenate(columns, 1)
+    phi = np.where(phi >= math.pi, -math.pi, phi)
+    return Particles(
+        torch.tensor(event, dtype=torch.int64),
+        *(torch.tensor(x, dtype=torch.float32) for x in (pt, eta, phi)),
+        *(torch.tensor(x, dtype=torch.int8) for x in (charge, kind)),
+        done,
+    )
+
+
+# %% [markdown]
+# Pythia is told where the file is, that charges need not match in it, and what a carrier is:
+
+
+# %% tags=["subject"]
+def shower(partons, seed=0, settings=()):
+    """Let Pythia shower and hadronise a hard process.
+
+    Args:
+        partons: the hard process.
+        seed: random seed of colours and of Pythia.
+        settings: further lines for Pythia, such as "PartonLevel:MPI = off".
+
+    Raises:
+        ModuleNotFoundError: without the package, naming the extra.
+        RuntimeError: if Pythia refuses the file, or fails on more than one event in a hundred.
+    """
+    try:
+        import pythia8mc
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "this needs Pythia 8: install the package with its extra, parity-nb[hep], or "
+            'leave reference="stored", which needs nothing'
+        ) from None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.lhe"
+        write_lhe(partons, path, seed)
+        pythia = pythia8mc.Pythia("", False)
+        for line in (
+            "Beams:frameType = 4",
+            f"Beams:LHEF = {path}",
+            "LesHouches:matchInOut = off",
+            f"{CARRIER}:new = carrier carrierbar 1 0 0 9000 0 0 0 0",
+            f"{CARRIER}:isResonance = true",
+            "Random:setSeed = on",
+            f"Random:seed = {1 + seed % 900_000_000}",
+            "Print:quiet = on",
+            *settings,
+        ):
+            pythia.readString(line)
+        if not pythia.init():
+            raise RuntimeError(f"Pythia does not start with these settings: {settings}")
+        return showered(pythia, partons.n)
+
+
+# %%
+def pythia_class(name, n, seed=0):
+    """Particles of n events of a class such as "BH_n4_M10", as `make_class` makes them."""
+    _, make = hard_process.process(name)
+    return shower(make(n, torch.Generator().manual_seed(seed)), seed)
+
+
+# %% [markdown]
+# What is compared are histograms of particles and of pixels, and means over events.
 
 # %%
 LOG_BINS = np.linspace(-1, 4, 26)
@@ -490,7 +701,7 @@ def summarise(particles, images):
 
 # %%
 if choose("reference", reference, {"stored": False, "made": True}):
-    made = {name: pythia.make_class(name, min(events_per_class, 1500), seed) for name in NAMES}
+    made = {name: pythia_class(name, min(events_per_class, 1500), seed) for name in NAMES}
     theirs = {name: summarise(p, detector.images(p, seed=seed)) for name, p in made.items()}
     origin = {
         "made by": "parity-nb run calorimeters/detector -p reference=made",
@@ -645,8 +856,46 @@ for name, x in images.items():
 # ## The files
 #
 # The source's files are HDF5, one group an event with `data`, `label` and `event_id`.  The package
-# writes and reads them; the parameters `black_holes_file` and `sphalerons_file` of this page take the
-# originals, which are too large for the author's repository.
+# reads them; the parameters `black_holes_file` and `sphalerons_file` of this page take the
+# originals, which are too large for the author's repository.  Files of the same form are written by
+# these lines, or all events stacked in one array, which is smaller and far faster:
+
+
+# %% tags=["subject"]
+def write_images(path, images, label, event_id=None, stacked=False):
+    """Write images in the source's format; the file appears whole or not at all.
+
+    Args:
+        path: of the file; its folder is made.
+        images: (N, 3, 50, 50), not negative, in GeV.
+        label: one for all events, or one each.
+        event_id: numbers (N,), each once; 0 to N - 1 if not given.
+        stacked: one array of all events instead of a group each.
+
+    Raises:
+        ValueError: for another shape, NaN or negative values, or wrong numbers of labels.
+    """
+    path, n = Path(path), len(images)
+    labels = (label,) * n if isinstance(label, str) else tuple(label)
+    numbers = torch.arange(n) if event_id is None else torch.as_tensor(event_id)
+    if images.ndim != 4 or images.shape[1:] != (SHAPE[2], *SHAPE[:2]):
+        raise ValueError(f"images for {path} have shape {tuple(images.shape)}, not (N, 3, 50, 50)")
+    if len(labels) != n or len(numbers) != n or len(numbers.unique()) != n:
+        raise ValueError(f"{path}: {n} images need {n} labels and {n} different event numbers")
+    data = images.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    check_values(data, numbers.tolist(), path)
+    with written(path) as part, h5py.File(part, "w") as file:
+        if stacked:
+            file.create_dataset("data", data=data, compression="gzip", compression_opts=1)
+            file.create_dataset("label", data=list(labels))
+            file.create_dataset("event_id", data=numbers.numpy())
+        else:
+            for row, word, number in zip(data, labels, numbers.tolist(), strict=True):
+                group = file.create_group(f"group_{number}")
+                group.create_dataset("data", data=row, compression="gzip", compression_opts=1)
+                group["label"], group["event_id"] = word, number
+    return path
+
 
 # %%
 folder = tempfile.TemporaryDirectory()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from chapter_code import chapter_code
 
-from parity_nb.calorimeters.files import read_images, write_images
+from parity_nb.calorimeters.files import read_images
 from parity_nb.calorimeters.methods.hypotheses import counting_power, likelihood_power
 from parity_nb.calorimeters.methods.resimulation import turn_images, turn_images_as_published
 from parity_nb.calorimeters.networks.classifiers import (
@@ -36,6 +36,7 @@ from parity_nb.symmetry import (
 )
 
 bought = chapter_code("calorimeters/what-symmetry-buys")
+write_images = chapter_code("calorimeters/detector").write_images
 
 
 def test_28_the_averaging_layer_does_not_make_the_network_symmetric():

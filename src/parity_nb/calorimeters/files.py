@@ -25,8 +25,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from parity_nb.data import written
-
 KEYS = ("data", "label", "event_id")
 SHAPE = (50, 50, 3)
 
@@ -47,48 +45,6 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-def write_images(
-    path: str | Path,
-    images: Tensor,
-    label: str | tuple[str, ...],
-    event_id: Tensor | None = None,
-    stacked: bool = False,
-) -> Path:
-    """Write images in the source's format; the file appears whole or not at all.
-
-    Args:
-        path: of the file; its folder is made.
-        images: (N, 3, 50, 50), not negative, in GeV.
-        label: one for all events, or one each.
-        event_id: numbers (N,), each once; 0 to N - 1 if not given.
-        stacked: one array of all events instead of a group each: smaller and far faster.
-
-    Raises:
-        ValueError: for another shape, NaN or negative values, or wrong numbers of labels.
-    """
-    path = Path(path)
-    n = len(images)
-    labels = (label,) * n if isinstance(label, str) else tuple(label)
-    numbers = torch.arange(n) if event_id is None else torch.as_tensor(event_id)
-    if images.ndim != 4 or images.shape[1:] != (SHAPE[2], *SHAPE[:2]):
-        raise ValueError(f"images for {path} have shape {tuple(images.shape)}, not (N, 3, 50, 50)")
-    if len(labels) != n or len(numbers) != n or len(numbers.unique()) != n:
-        raise ValueError(f"{path}: {n} images need {n} labels and {n} different event numbers")
-    data = images.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
-    _check_values(data, numbers.tolist(), path)
-    with written(path) as part, h5py.File(part, "w") as file:
-        if stacked:
-            file.create_dataset("data", data=data, compression="gzip", compression_opts=1)
-            file.create_dataset("label", data=list(labels))
-            file.create_dataset("event_id", data=numbers.numpy())
-        else:
-            for row, word, number in zip(data, labels, numbers.tolist(), strict=True):
-                group = file.create_group(f"group_{number}")
-                group.create_dataset("data", data=row, compression="gzip", compression_opts=1)
-                group["label"], group["event_id"] = word, number
-    return path
 
 
 def read_images(path: str | Path, label: str | None = None, limit: int = 0) -> Images:
@@ -119,7 +75,7 @@ def read_images(path: str | Path, label: str | None = None, limit: int = 0) -> I
             f"{path} cannot be read as HDF5 and may have been cut short ({error}); "
             "copy or write it again"
         ) from None
-    _check_values(data, numbers, path)
+    check_values(data, numbers, path)
     _check_labels(labels, numbers, path, label)
     images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(data, -1, 1)))
     return Images(images, tuple(labels), torch.tensor(numbers, dtype=torch.int64))
@@ -173,7 +129,8 @@ def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _check_values(data: np.ndarray, numbers: list[int], path: Path) -> None:
+def check_values(data: np.ndarray, numbers: list[int], path: Path) -> None:
+    """Raise a ValueError for NaN or negative energies of data (N, ...), or a number twice."""
     number, times = Counter(numbers).most_common(1)[0] if numbers else (0, 1)
     if times > 1:
         raise ValueError(f"{path} has event {number} twice")

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from chapter_code import chapter_code
 
 from parity_nb.calorimeters import data as samples
-from parity_nb.calorimeters.files import write_images
+
+write_images = chapter_code("calorimeters/detector").write_images
 
 
 def test_energies_are_kept_to_one_part_in_two_thousand():

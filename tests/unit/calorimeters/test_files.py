@@ -6,8 +6,11 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from chapter_code import chapter_code
 
-from parity_nb.calorimeters.files import read_images, write_images
+from parity_nb.calorimeters.files import read_images
+
+write_images = chapter_code("calorimeters/detector").write_images
 
 
 def images(n=12):
