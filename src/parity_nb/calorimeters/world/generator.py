@@ -1,6 +1,6 @@
 """Simulated events: black holes and sphalerons at 13 TeV, by the fast parametric generator.
 
-The same hard processes go through Pythia 8 in `parity_nb.calorimeters.world.pythia`.
+The chapter calorimeters/detector lets Pythia 8 shower the same hard processes.
 """
 
 from __future__ import annotations
