@@ -103,7 +103,8 @@ def test_image_preparation_is_the_published_one():
     assert value["image size"] == model_sets.PIXELS
     for letter in "abc":
         for size in (256, 250):
-            assert model_sets.MODEL_SETS[f"M2{letter}-{size}"].quality == value[f"M2{letter} quality"]
+            made = model_sets.MODEL_SETS[f"M2{letter}-{size}"]
+            assert made.quality == value[f"M2{letter} quality"]
 
 
 def test_bib_keys_are_unique():

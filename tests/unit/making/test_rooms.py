@@ -16,7 +16,7 @@ MODULES, USERS = rooms.survey(ROOT)
 PARTS = {path.name for path in (ROOT / "notebooks").iterdir() if path.is_dir()}
 ROOMS = {"world", "files", "data", "networks", "methods"}
 IMPORTS = {name: rooms.imported_modules(module, MODULES) for name, module in MODULES.items()}
-LINES = {"package": 15_400, "core": 3_600}
+LINES = {"package": 15_100, "core": 3_600}
 """What a newcomer can be asked to read; the aim for the package is 14,500."""
 
 
