@@ -4,6 +4,7 @@ import warnings
 from fractions import Fraction
 
 import pytest
+from bars import bar_of
 
 from parity_nb.discovery.files.abc_tunes import (
     HOLD,
@@ -34,20 +35,6 @@ EXPECTED = [
     "E4:2 F#4:2 G4:2 A4:2",
     "B4:2 C5:2 D5:2 E5:2",
 ]
-NAMES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-
-
-def bar_of(text):
-    """The grid of a bar written as "E4:2 R:1", lengths in eighths, independently of the reader."""
-    steps = []
-    for word in text.split():
-        name, _, length = word.partition(":")
-        pitch = REST
-        if name != "R":
-            pitch = 12 * (int(name[-1]) + 1) + NAMES[name[0]] + name.count("#") - name.count("b")
-        rest = [REST if pitch == REST else HOLD] * (round(2 * float(length)) - 1)
-        steps += [pitch, *rest]
-    return steps
 
 
 @pytest.fixture(scope="module")
